@@ -1,0 +1,32 @@
+/** The layers of docs/concepts.md, held in CI by `npm run check`. */
+module.exports = {
+  forbidden: [
+    {
+      name: 'core-names-no-plugin',
+      comment: 'core is the framework: it imports neither plugins nor commands.',
+      severity: 'error',
+      from: { path: '^src/core' },
+      to: { path: '^src/(plugins|cli)' },
+    },
+    {
+      name: 'core-does-no-io',
+      comment: 'I/O stands at the rim: in plugins and commands.',
+      severity: 'error',
+      from: { path: '^src/core' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(url|path)$' },
+    },
+    {
+      name: 'plugins-import-no-sibling',
+      comment: 'a plugin is one file: it imports the core and libraries, never another plugin or a command.',
+      severity: 'error',
+      from: { path: '^src/plugins/[^/]+/' },
+      to: { path: '^src/(plugins|cli)/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};
