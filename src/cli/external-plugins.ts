@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InputError } from '../core/errors.js';
+
+/**
+ * Loads plugins from outside: a file (TypeScript without a build step, or JavaScript) or a package. They get this very
+ * copy of the framework and of what it re-exports, so that their registration counts here.
+ */
+export async function loadExternalPlugins(modules: readonly string[]): Promise<void> {
+  if (modules.length === 0) return;
+  const { createJiti } = await import('jiti');
+  const [escapement, rxjs, inversify, zod] = await Promise.all([
+    import('../index.js'),
+    import('rxjs'),
+    import('inversify'),
+    import('zod'),
+  ]);
+  const jiti = createJiti(resolve('plugin.js'), {
+    virtualModules: { escapement, rxjs, inversify, zod },
+    interopDefault: true,
+    fsCache: false,
+  });
+  for (const module of modules) {
+    const isFile = /^[./\\]|^[A-Za-z]:/.test(module) || /\.[cm]?[jt]s$/.test(module);
+    const path = isFile ? resolve(module) : module;
+    if (isFile && !existsSync(path)) throw new InputError(`--plugin ${module}`, 'no such file');
+    try {
+      await jiti.import(path);
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+      throw new InputError(`--plugin ${module}`, `cannot be loaded: ${why}`);
+    }
+  }
+}

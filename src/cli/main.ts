@@ -1,0 +1,68 @@
+import { Command } from 'commander';
+import { version } from '../../package.json';
+import { InputError } from '../core/errors.js';
+
+/** Exit codes: 0 done, 1 an expectation is broken, 2 bad input. */
+const BAD_INPUT = 2;
+
+const program = new Command('escapement')
+  .description('A workbench and a runtime for clock correction.')
+  .version(version)
+  .showHelpAfterError('(escapement --help says what there is)')
+  .exitOverride();
+
+const plugins = ['--plugin <module...>', 'load plugins from files (TypeScript or JavaScript) or packages'] as const;
+
+program
+  .command('run')
+  .description('run scenarios and print how every pipeline did')
+  .argument('<scenario...>', 'scenario files (YAML)')
+  .option('--seed <seed>', "another seed than the scenario's")
+  .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (files: string[], options) => (await import('./run.js')).run(files, options));
+
+program
+  .command('validate')
+  .description('check scenarios without running them')
+  .argument('<scenario...>', 'scenario files (YAML)')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (files: string[], options) => (await import('./validate.js')).validate(files, options));
+
+program
+  .command('plugins')
+  .description('list the plugins, or those of one kind with their options')
+  .argument('[kind]', 'clock, source, filter, combiner, predictor, corrector, timekeeper, …')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (kind: string | undefined, options) => (await import('./plugins.js')).plugins(kind, options));
+
+program
+  .command('schema')
+  .description('print the JSON Schema of scenarios, for editors')
+  .option('--out <file>', 'write it to a file instead')
+  .option(...plugins)
+  .action(async options => (await import('./schema.js')).schema(options));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof InputError) {
+    process.stderr.write(`escapement: ${error.message}\n`);
+    return BAD_INPUT;
+  }
+  if (error instanceof Error && 'exitCode' in error && 'code' in error && String(error.code).startsWith('commander.')) {
+    return error.exitCode === 0 ? 0 : BAD_INPUT;
+  }
+  if (error instanceof Error && 'code' in error && 'syscall' in error) {
+    process.stderr.write(`escapement: ${error.message}\n`);
+    return BAD_INPUT;
+  }
+  throw error;
+}

@@ -1,0 +1,68 @@
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { arch, cpus, platform, release } from 'node:os';
+import { join, relative } from 'node:path';
+import { stringify } from 'yaml';
+import { version } from '../../package.json';
+import { InputError } from '../core/errors.js';
+import type { Scenario } from '../core/experiment/scenario.js';
+import { PLUGIN_KINDS, pluginsOf } from '../core/plugin/registry.js';
+import { reasonOf } from './scenario-files.js';
+
+const MANIFEST = 'manifest.json';
+
+/** Where a run's files go. Holds a manifest from the first moment, so that a killed run is recognised as one. */
+export class OutputDirectory {
+  private manifest: Record<string, unknown> = {};
+
+  private constructor(readonly path: string) {}
+
+  /** Makes the folder. One that holds something other than an earlier run is left alone. */
+  static create(out: string, below: string | undefined): OutputDirectory {
+    const path = below === undefined ? out : join(out, below);
+    try {
+      if (existsSync(path)) {
+        const held = readdirSync(path);
+        if (held.length > 0 && !held.includes(MANIFEST)) {
+          throw new InputError(`--out ${path}`, 'the folder holds something other than a run; it is left alone');
+        }
+        for (const name of held.filter(name => /\.(csv|json|yaml)$/.test(name))) rmSync(join(path, name));
+      }
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      throw new InputError(`--out ${path}`, `cannot be made: ${reasonOf(error)}`);
+    }
+    return new OutputDirectory(path);
+  }
+
+  /** The path as people would type it from here. */
+  get shown(): string {
+    return join(relative('.', this.path) || '.', '/');
+  }
+
+  begin(scenario: Scenario, external: readonly string[]): void {
+    writeFileSync(join(this.path, 'scenario.yaml'), stringify(scenario));
+    this.manifest = {
+      escapement: version,
+      scenario: scenario.name,
+      seed: scenario.seed,
+      started: new Date().toISOString(),
+      status: 'running',
+      node: process.version,
+      platform: `${platform()} ${release()} ${arch()}`,
+      cpu: cpus()[0]?.model ?? 'unknown',
+      externalPlugins: external,
+      plugins: Object.fromEntries(PLUGIN_KINDS.map(kind => [kind, pluginsOf(kind).map(({ name }) => name)])),
+    };
+    this.write();
+  }
+
+  end(status: 'finished' | 'interrupted' | 'failed'): void {
+    this.manifest = { ...this.manifest, status, ended: new Date().toISOString() };
+    this.write();
+  }
+
+  private write(): void {
+    writeFileSync(join(this.path, MANIFEST), `${JSON.stringify(this.manifest, null, 2)}\n`);
+  }
+}

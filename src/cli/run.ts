@@ -1,0 +1,79 @@
+import type { RunSummary, Sink } from '../core/contracts/index.js';
+import type { LoadedScenario } from '../core/experiment/load-scenario.js';
+import { runScenario } from '../core/experiment/run.js';
+import { makeSink } from './make-sink.js';
+import { OutputDirectory } from './output-directory.js';
+import { openRecording } from './recordings.js';
+import { openScenario } from './scenario-files.js';
+
+export interface RunOptions {
+  readonly seed?: string;
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly plugin?: readonly string[];
+}
+
+/** `escapement run`: exit code 1 where an expectation is broken. */
+export async function run(files: readonly string[], options: RunOptions): Promise<void> {
+  const loaded: LoadedScenario[] = [];
+  for (const file of files) loaded.push(await openScenario(file, options.plugin));
+  const summaries: RunSummary[] = [];
+  for (const one of loaded) {
+    const seeded = options.seed === undefined ? one : { ...one, scenario: { ...one.scenario, seed: options.seed } };
+    const summary = await execute(seeded, { ...options, several: files.length > 1 });
+    summaries.push(summary);
+    if (summary.interrupted) break;
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify(files.length === 1 ? summaries[0] : summaries, null, 2)}\n`);
+  if (summaries.some(summary => summary.expectations.some(({ holds }) => !holds))) process.exitCode = 1;
+  if (summaries.some(summary => summary.interrupted)) process.exitCode = 130;
+}
+
+export interface ExecuteOptions {
+  readonly out?: string;
+  readonly json?: boolean;
+  readonly plugin?: readonly string[];
+  /** Several runs share `out`: each gets a folder of its own in it. */
+  readonly several?: boolean;
+  readonly extraSinks?: readonly Sink[];
+}
+
+/** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
+export async function execute({ scenario, file }: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
+  const recording = scenario.world.kind === 'replayed' ? await openRecording(scenario.world, file) : undefined;
+  const output =
+    options.out === undefined
+      ? undefined
+      : OutputDirectory.create(options.out, options.several ? scenario.name : undefined);
+  output?.begin(scenario, options.plugin ?? []);
+  const sinks: Sink[] = [...(options.extraSinks ?? [])];
+  if (output !== undefined) {
+    const chosen = new Set(scenario.sinks.map(({ use }) => use));
+    for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
+  }
+  if (!options.json) sinks.push(makeSink('progress', undefined), makeSink('table', undefined));
+
+  const abort = new AbortController();
+  const interrupt = (): void => abort.abort();
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    const summary = await runScenario({
+      scenario,
+      file,
+      ...recording,
+      sinks,
+      ...(output && { outputFolder: output.path }),
+      signal: abort.signal,
+    });
+    output?.end(summary.interrupted ? 'interrupted' : 'finished');
+    if (output !== undefined && !options.json) process.stdout.write(`Files: ${output.shown}\n`);
+    return summary;
+  } catch (error) {
+    output?.end('failed');
+    throw error;
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}

@@ -1,0 +1,1 @@
+export async function schema(_options: unknown): Promise<void> {}

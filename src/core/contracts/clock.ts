@@ -1,0 +1,54 @@
+/**
+ * The two clocks of a machine, read at one instant. Seconds since the run's epoch, as each of them believes.
+ *
+ * `wall` is what programs ask for the time (CLOCK_REALTIME): an operator, a leap second or another daemon may step it.
+ * `counter` is monotonic (CLOCK_MONOTONIC_RAW): it drifts, but nobody ever steps it. When a run starts the two are
+ * aligned, so both start with the same offset from true time.
+ */
+export interface ClockReading {
+  readonly wall: number;
+  readonly counter: number;
+}
+
+/** Which of the two clocks a pipeline estimates. The other follows from the reading. */
+export type Axis = 'counter' | 'wall';
+
+/** A clock as a pipeline sees it. */
+export interface Clock {
+  read(): ClockReading;
+}
+
+/** The time that a reading shows on one axis, in seconds since the run's epoch. */
+export function timeOn(axis: Axis, reading: ClockReading): number {
+  return axis === 'counter' ? reading.counter : reading.wall;
+}
+
+/**
+ * A plugin of kind `clock` for simulated worlds: the physics of one oscillator.
+ *
+ * What an implementer owes: `phase` and `frequency` are functions of the realisation and of `t` alone, never of who
+ * asked before; `t` runs forward but for readings inside the noise cell that the last reading was in (1 s unless the
+ * model says otherwise). Steps and frequency steps by faults are added by the world, outside the model.
+ */
+export interface ClockModel {
+  readonly world: 'simulated';
+  /** Phase error x(t) = clock − true, in seconds, at true time t (seconds since the run's epoch). */
+  phase(t: number): number;
+  /** Fractional frequency error y(t) = dx/dt, in s/s; noise that has no derivative is left out. */
+  frequency(t: number): number;
+  /** Smallest difference between two readings, in seconds; 0 for none. */
+  readonly granularity: number;
+}
+
+/**
+ * A plugin of kind `clock` for the real world: this machine's own clock, aligned when it is made: the first reading
+ * has `counter` equal to `wall`, and `epoch` is the Unix time in nanoseconds at which both axes read 0.
+ */
+export interface MachineClock extends Clock {
+  readonly world: 'real';
+  readonly epoch: bigint;
+  /** What is read, for the manifest and for people: e.g. "CLOCK_REALTIME and CLOCK_MONOTONIC_RAW through koffi". */
+  readonly description: string;
+}
+
+export type ClockPlugin = ClockModel | MachineClock;

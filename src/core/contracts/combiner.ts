@@ -1,0 +1,26 @@
+import type { Measurement } from './measurement.js';
+
+/** For every source of the round: whether it was used, and why or why not. */
+export interface Verdict {
+  readonly source: string;
+  readonly used: boolean;
+  readonly reason: string;
+}
+
+export interface Combination {
+  /** What the corrector takes, in order. Empty if the round agrees on nothing. */
+  readonly measurements: readonly Measurement[];
+  readonly verdicts: readonly Verdict[];
+  /** Median absolute deviation of the offsets in the round, seconds, where it was computed. */
+  readonly mad?: number;
+}
+
+/**
+ * A plugin of kind `combiner`: selects and combines the measurements of one round.
+ *
+ * What an implementer owes: one verdict for each measurement given; a pure function of its input unless it documents
+ * its state; never an empty answer to a round of one, unless a quorum is asked for. A round is never empty.
+ */
+export interface Combiner {
+  combine(round: readonly Measurement[]): Combination;
+}

@@ -1,0 +1,11 @@
+import type { RandomStream } from './world.js';
+
+/**
+ * A plugin of kind `delay`: the law of a packet's queueing delay, on top of the path's base delay.
+ *
+ * What an implementer owes: a non-negative number of seconds, drawn from the given stream only, the same number of
+ * draws whatever they turn out to be where that is possible.
+ */
+export interface DelayLaw {
+  draw(random: RandomStream): number;
+}

@@ -1,0 +1,39 @@
+import type { ClockReading } from './clock.js';
+
+/**
+ * One question to a server and its answer, as RFC 5905 section 8 has it. T1 is `sent`, T2 `receive`, T3 `transmit`,
+ * T4 `arrived`. T1 and T4 are stamped on both axes of the local clock; T2 and T3 are the server's time in seconds since
+ * the run's epoch.
+ */
+export interface Exchange {
+  /** The server's name in the scenario (or its host name). */
+  readonly source: string;
+  readonly sent: ClockReading;
+  readonly arrived: ClockReading;
+  readonly receive: number;
+  readonly transmit: number;
+  readonly leap: number;
+  readonly stratum: number;
+  /** The server's clock precision, in seconds. */
+  readonly precision: number;
+  /** Round-trip delay to the reference clock, in seconds. */
+  readonly rootDelay: number;
+  /** Dispersion to the reference clock, in seconds. */
+  readonly rootDispersion: number;
+  /** The 32-bit reference identifier. */
+  readonly referenceId: number;
+}
+
+/** A question that was not answered as it should have been. */
+export interface ExchangeFailure {
+  readonly source: string;
+  readonly sent: ClockReading;
+  /** When it was given up. */
+  readonly settled: ClockReading;
+  /** For people and logs: "timeout", "kiss RATE", "stratum 16", … */
+  readonly reason: string;
+}
+
+export type SourceEvent =
+  | { readonly type: 'exchange'; readonly exchange: Exchange }
+  | { readonly type: 'failure'; readonly failure: ExchangeFailure };

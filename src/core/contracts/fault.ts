@@ -1,0 +1,51 @@
+import type { RandomStream } from './world.js';
+
+/** What happens to one packet on top of its path: all effects in force are asked, each with its own stream. */
+export interface PathEffect {
+  /** True if the packet is lost. */
+  lost?(random: RandomStream): boolean;
+  /** Seconds of extra delay, ≥ 0. */
+  delay?(random: RandomStream): number;
+}
+
+export type Direction = 'out' | 'back';
+
+/** Which packets: all where a field is left out. `out` is from the client to the server. */
+export interface PathSelector {
+  readonly servers?: readonly string[] | undefined;
+  readonly directions?: readonly Direction[] | undefined;
+}
+
+/** What a fault can do to a simulated server. */
+export interface ServerControls {
+  /** Adds to the server's clock, seconds (negative again to undo). */
+  shift(by: number): void;
+}
+
+/** What a fault can do to the simulated client's clock. */
+export interface ClockControls {
+  /** Adds to the wall clock only, seconds, as `date -s` would. */
+  stepWall(by: number): void;
+  /** Adds to the oscillator's fractional frequency from now on, s/s: both axes feel it. */
+  stepFrequency(by: number): void;
+}
+
+/** The simulated world as a fault sees it. */
+export interface FaultTarget {
+  readonly clock: ClockControls;
+  readonly servers: readonly string[];
+  server(name: string): ServerControls;
+  /** Disturbs packets sent from now on; returns how to end it. */
+  disturb(selector: PathSelector, effect: PathEffect): () => void;
+}
+
+/**
+ * A plugin of kind `fault`: something that goes wrong in a simulated world.
+ *
+ * When it strikes (`at`, `every`) and how long it lasts (`for`) stand in the scenario's timeline and are not the
+ * fault's business. What an implementer owes: `inject` starts it and returns how to end it (nothing if it is over at
+ * once); it draws from its own stream, handed to its effects, only.
+ */
+export interface Fault {
+  inject(target: FaultTarget): undefined | (() => void);
+}

@@ -1,0 +1,14 @@
+import type { ClockReading } from './clock.js';
+import type { Estimate } from './estimate.js';
+import type { History } from './history.js';
+
+/**
+ * A plugin of kind `predictor`: the prior estimate at a reading, from what has been measured before it.
+ *
+ * What an implementer owes: finite numbers and a covariance that is positive semi-definite; undefined while it knows
+ * too little; times taken from the measurements, never from their index. A promise holds virtual time still until it
+ * is answered. It never learns from its own answers.
+ */
+export interface Predictor {
+  predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined>;
+}

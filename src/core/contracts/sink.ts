@@ -1,0 +1,134 @@
+import type { ClockReading } from './clock.js';
+import type { Verdict } from './combiner.js';
+import type { CorrectedTime, Estimate } from './estimate.js';
+import type { SourceEvent } from './exchange.js';
+import type { Measurement } from './measurement.js';
+import type { WorldKind } from './world.js';
+
+/** What is known of a run when it starts. */
+export interface RunInfo {
+  readonly scenario: string;
+  readonly description: string;
+  readonly seed: string;
+  readonly world: WorldKind;
+  /** Unix time of the run's epoch, seconds. */
+  readonly epoch: number;
+  /** Seconds; undefined if it runs until stopped. */
+  readonly duration: number | undefined;
+  readonly warmup: number;
+  readonly pipelines: readonly string[];
+  readonly reference: 'truth' | 'ntp';
+}
+
+/** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */
+export interface Sample {
+  /** The run's own time: true time in a simulated world, the local counter where truth is not known. Seconds. */
+  readonly t: number;
+  readonly pipeline: string;
+  readonly reading: ClockReading;
+  readonly told: CorrectedTime;
+  readonly estimate: Estimate | undefined;
+  /** told − reference, seconds; undefined where there is no reference at this instant. */
+  readonly error: number | undefined;
+  /** The same of the bare wall clock. */
+  readonly bareError: number | undefined;
+}
+
+/** How one source's question ended, with the truth where it is known (never an input). */
+export interface ExchangeRecord {
+  readonly t: number;
+  readonly event: SourceEvent;
+  /** Name of the source in the scenario. */
+  readonly group: string;
+  /** Questions of this source still open after the event. */
+  readonly outstanding: number;
+  /** clock − true at `arrived`/`settled`, seconds, on both axes. */
+  readonly truth: { readonly wall: number; readonly counter: number } | undefined;
+}
+
+/** What a pipeline made of a round. */
+export interface RoundRecord {
+  readonly t: number;
+  readonly pipeline: string;
+  /** Every source's measurement in the round, rejected ones included. */
+  readonly measurements: readonly Measurement[];
+  readonly verdicts: readonly Verdict[];
+  readonly mad: number | undefined;
+  readonly estimate: Estimate | undefined;
+}
+
+/** Something that people should know of: a fault that strikes, a step that is detected, a fallback. */
+export interface EventRecord {
+  readonly t: number;
+  readonly part: string;
+  readonly what: string;
+}
+
+export interface ErrorStatistics {
+  readonly mae: number;
+  readonly rms: number;
+  readonly std: number;
+  readonly bias: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export interface PipelineSummary {
+  readonly name: string;
+  /** Number of scored samples after the warm-up. */
+  readonly samples: number;
+  /** Of |told − reference| but for std and bias; seconds; null where nothing could be scored. */
+  readonly error: ErrorStatistics | null;
+  readonly winRate: number | null;
+  readonly bounds: {
+    readonly level: number;
+    readonly coverage: number | null;
+    readonly meanWidth: number | null;
+    readonly maxErrorCoverage: number | null;
+    readonly maxErrorMeanWidth: number | null;
+  };
+  readonly reference: 'truth' | 'ntp';
+}
+
+export interface ExpectationResult {
+  readonly pipeline: string;
+  readonly metric: string;
+  readonly limit: string;
+  readonly found: number | null;
+  readonly holds: boolean;
+}
+
+export interface RunSummary {
+  readonly scenario: string;
+  readonly seed: string;
+  readonly duration: number;
+  readonly warmup: number;
+  readonly world: WorldKind;
+  readonly interrupted: boolean;
+  readonly exchanges: { readonly answered: number; readonly failed: number };
+  readonly pipelines: readonly PipelineSummary[];
+  readonly expectations: readonly ExpectationResult[];
+}
+
+/**
+ * A plugin of kind `sink`: writes, shows or serves what a run produces. Sinks stand outside the pipelines: they may be
+ * told the truth, and nothing that they do reaches a pipeline.
+ *
+ * What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
+ * sampling grid, seconds of the run's time; without it it gets no samples on a grid.
+ */
+export interface Sink {
+  readonly interval?: number;
+  start?(run: RunInfo): void;
+  sample?(sample: Sample): void;
+  /** A sample scored against a measurement, before the pipeline has seen it. */
+  scored?(sample: Sample): void;
+  exchange?(record: ExchangeRecord): void;
+  round?(record: RoundRecord): void;
+  event?(record: EventRecord): void;
+  /** `done` of the run, 0 to 1, about ten times a second of wall time. */
+  progress?(done: number): void;
+  finish?(summary: RunSummary): void | Promise<void>;
+}

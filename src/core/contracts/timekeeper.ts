@@ -1,0 +1,12 @@
+import type { ClockReading } from './clock.js';
+import type { CorrectedTime, Estimate } from './estimate.js';
+
+/**
+ * A plugin of kind `timekeeper`: tells the time at a reading from the estimate in force.
+ *
+ * What an implementer owes: a pure function (scoring calls it at instants that no pipeline sees); bounds that never
+ * shrink with age; without an estimate the bare wall clock with unknown bounds (see `bareTime`).
+ */
+export interface Timekeeper {
+  tell(estimate: Estimate | undefined, reading: ClockReading, level: number): CorrectedTime;
+}

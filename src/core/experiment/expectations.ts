@@ -1,0 +1,35 @@
+import type { ExpectationResult, PipelineSummary } from '../contracts/index.js';
+import { formatTime } from '../quantity.js';
+import { METRICS, type Metric, type Scenario } from './scenario.js';
+
+/** The value of a metric such as `error.rms` in a pipeline's summary; null where it could not be measured. */
+export function metricOf(summary: PipelineSummary, metric: Metric): number | null {
+  const [group, name] = metric.split('.');
+  if (group === 'error') return summary.error?.[name as keyof NonNullable<PipelineSummary['error']>] ?? null;
+  if (group === 'bounds') return summary.bounds[name as keyof PipelineSummary['bounds']];
+  return summary.winRate;
+}
+
+/** Whether each expectation holds. What could not be measured does not. A bias is judged by its size. */
+export function judge(
+  expectations: Scenario['expectations'],
+  pipelines: readonly PipelineSummary[],
+): readonly ExpectationResult[] {
+  return expectations.map(({ pipeline, metric, atMost, atLeast }) => {
+    const summary = pipelines.find(({ name }) => name === pipeline);
+    const found = summary === undefined ? null : metricOf(summary, metric);
+    const size = found !== null && metric === 'error.bias' ? Math.abs(found) : found;
+    const show = (value: number): string => (METRICS[metric] === 'time' ? formatTime(value) : String(value));
+    const limits = [
+      ...(atMost === undefined ? [] : [`≤ ${show(atMost)}`]),
+      ...(atLeast === undefined ? [] : [`≥ ${show(atLeast)}`]),
+    ];
+    return {
+      pipeline,
+      metric,
+      limit: limits.join(' and '),
+      found,
+      holds: size !== null && !(atMost !== undefined && size > atMost) && !(atLeast !== undefined && size < atLeast),
+    };
+  });
+}

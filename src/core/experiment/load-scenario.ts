@@ -1,0 +1,168 @@
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { InputError, nearest, unknownName } from '../errors.js';
+import { type Scenario, ScenarioSchema } from './scenario.js';
+
+export interface LoadedScenario {
+  readonly scenario: Scenario;
+  /** The file it was read from, as the user named it. */
+  readonly file: string;
+}
+
+/** Every string in a scenario's text: among them the names of the plugins that it uses. */
+export function namesIn(text: string): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = (node: unknown): void => {
+    if (typeof node === 'string') names.add(node);
+    else if (Array.isArray(node)) node.forEach(visit);
+    else if (typeof node === 'object' && node !== null) Object.values(node).forEach(visit);
+  };
+  visit(parseDocument(text).toJS());
+  return names;
+}
+
+/**
+ * Reads a scenario's YAML. The plugins that it names must have been loaded. Throws an `InputError` with the file, the
+ * line and the path of the first problem.
+ */
+export function loadScenario(text: string, file: string): LoadedScenario {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true, strict: true });
+  const problem = document.errors[0];
+  if (problem !== undefined) {
+    const { line } = lines.linePos(problem.pos[0]);
+    throw new InputError(`${file}:${line}`, `is not YAML: ${problem.message.split('\n')[0]}`);
+  }
+  if (!isMap(document.contents)) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
+
+  const placeOf = (path: readonly PropertyKey[]): string => {
+    for (let depth = path.length; depth >= 0; depth--) {
+      const node: unknown = document.getIn(path.slice(0, depth), true);
+      if (isRanged(node)) {
+        const where = formatPath(path);
+        return `${file}:${lines.linePos(node.range[0]).line}${where === '' ? '' : ` ${where}`}`;
+      }
+    }
+    return `${file} ${formatPath(path)}`;
+  };
+
+  const parsed = ScenarioSchema.safeParse(document.toJS());
+  if (!parsed.success) {
+    const issue = deepest(parsed.error.issues[0]!, document.toJS());
+    if (issue.code === 'unrecognized_keys') {
+      const key = issue.keys[0]!;
+      const near = nearest(key, knownKeys(issue));
+      throw new InputError(
+        placeOf([...issue.path, key]),
+        'is not an option here',
+        near === undefined ? undefined : `did you mean '${near}'?`,
+      );
+    }
+    throw new InputError(placeOf(issue.path), messageOf(issue, document.getIn(issue.path)));
+  }
+  const scenario = parsed.data;
+  checkReferences(scenario, placeOf);
+  return { scenario, file };
+}
+
+function isRanged(node: unknown): node is { range: [number, number, number] } {
+  return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);
+}
+
+export function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
+    '',
+  );
+}
+
+/** Of a union that failed, the branch that was meant: the world of the given kind, or the one that got furthest. */
+function deepest(issue: z.core.$ZodIssue, input: unknown): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  let best: z.core.$ZodIssue | undefined;
+  let bestScore = Number.NEGATIVE_INFINITY;
+  for (const branch of issue.errors) {
+    const first = branch[0];
+    if (first === undefined) continue;
+    const wrongKind = branch.some(
+      inner => inner.path.at(-1) === 'kind' || (inner.code === 'invalid_type' && inner.path.length === 0),
+    );
+    const score = (wrongKind ? -100 : 0) + first.path.length - branch.length;
+    if (score > bestScore) [best, bestScore] = [first, score];
+  }
+  if (best === undefined) return issue;
+  return deepest({ ...best, path: [...issue.path, ...best.path] }, input);
+}
+
+function knownKeys(_issue: z.core.$ZodIssue): readonly string[] {
+  return KEYS;
+}
+
+/** Keys of a scenario, for "did you mean". */
+const KEYS = [
+  ...Object.keys(ScenarioSchema.shape),
+  ...Object.keys(ScenarioSchema.shape.pipelines.element.shape),
+  ...['clock', 'servers', 'faults', 'trace', 'truth', 'format', 'network', 'interval', 'jitter', 'atMost', 'atLeast'],
+  ...['delay', 'loss', 'out', 'back', 'timeError', 'frequencyError', 'processing', 'stratum', 'leap', 'rootDelay'],
+  ...['rootDispersion', 'precision', 'referenceId', 'metric', 'pipeline', 'at', 'for', 'every', 'use'],
+];
+
+function messageOf(issue: z.core.$ZodIssue, found: unknown): string {
+  if (issue.code === 'custom') return issue.message;
+  const expected = issue.message.replace(/^Invalid (input|option|string): /, '').replace(/, received .*$/, '');
+  if (found === undefined) return `${expected}, found nothing`;
+  const shown = isScalar(found) ? found.value : found;
+  return `${expected}, found ${typeof shown === 'object' ? 'something else' : JSON.stringify(shown)}`;
+}
+
+/** What the schema cannot see: names that refer to other parts. */
+function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKey[]) => string): void {
+  const sources = Object.keys(sourcesOf(scenario));
+  const unique = (list: readonly { readonly name: string }[], path: readonly PropertyKey[], what: string): void => {
+    const seen = new Set<string>();
+    list.forEach(({ name }, index) => {
+      if (seen.has(name))
+        throw new InputError(placeOf([...path, index, 'name']), `there are two ${what} named '${name}'`);
+      seen.add(name);
+    });
+  };
+  unique(scenario.pipelines, ['pipelines'], 'pipelines');
+  scenario.pipelines.forEach((pipeline, index) => {
+    if (pipeline.name === BARE_CLOCK) {
+      throw new InputError(placeOf(['pipelines', index, 'name']), `'${BARE_CLOCK}' names the uncorrected clock`);
+    }
+    for (const name of pipeline.source === undefined ? [] : [pipeline.source].flat()) {
+      if (!sources.includes(name)) throw unknownName(placeOf(['pipelines', index, 'source']), 'source', name, sources);
+    }
+  });
+  const pipelines = [BARE_CLOCK, ...scenario.pipelines.map(pipeline => pipeline.name)];
+  scenario.expectations.forEach(({ pipeline }, index) => {
+    if (!pipelines.includes(pipeline)) {
+      throw unknownName(placeOf(['expectations', index, 'pipeline']), 'pipeline', pipeline, pipelines);
+    }
+  });
+  if (scenario.world.kind === 'simulated') {
+    unique(scenario.world.servers, ['world', 'servers'], 'servers');
+    if (scenario.duration === undefined) throw new InputError(placeOf([]), 'a simulated run needs a `duration`');
+  }
+  if (scenario.duration !== undefined && scenario.warmup >= scenario.duration) {
+    throw new InputError(
+      placeOf(['warmup']),
+      `expected less than the duration (${scenario.duration} s), found ${scenario.warmup} s`,
+    );
+  }
+}
+
+/** The name under which the uncorrected wall clock is scored. */
+export const BARE_CLOCK = 'bare-clock';
+
+/** A scenario's sources: those that it names, or one that fits its world. */
+export function sourcesOf(scenario: Scenario): NonNullable<Scenario['sources']> {
+  return (
+    scenario.sources ?? {
+      [scenario.world.kind === 'replayed' ? 'trace' : 'ntp']: {
+        use: scenario.world.kind === 'replayed' ? 'replay' : 'ntp',
+      },
+    }
+  );
+}

@@ -1,0 +1,375 @@
+import 'reflect-metadata';
+import { Container } from 'inversify';
+import {
+  type Axis,
+  type ClockReading,
+  type ExchangeRecord,
+  type RecordedEvent,
+  type RecordedTruth,
+  type Recording,
+  type RunInfo,
+  type RunSummary,
+  type Sink,
+  type Source,
+  World,
+} from '../contracts/index.js';
+import { InputError } from '../errors.js';
+import { Pipeline } from '../pipeline/pipeline.js';
+import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
+import { OutputFolder, PartName, Playback, PluginFactory, ServerNames, Streams } from '../plugin/tokens.js';
+import { randomStream } from '../world/random.js';
+import { RealtimeScheduler } from '../world/realtime-scheduler.js';
+import { ReplayedWorld, settledAt } from '../world/replayed-world.js';
+import type { KnownClock } from '../world/simulated-clock.js';
+import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
+import { SimulatedWorld } from '../world/simulated-world.js';
+import type { RunControl } from '../world/virtual-scheduler.js';
+import { judge } from './expectations.js';
+import { sourcesOf } from './load-scenario.js';
+import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
+import { Scorer } from './scoring.js';
+
+export interface RunInputs {
+  readonly scenario: Scenario;
+  /** Where the scenario came from, for error messages. */
+  readonly file: string;
+  /** What a replayed world plays back. */
+  readonly recording?: Recording;
+  readonly truth?: RecordedTruth;
+  /** Sinks besides those of the scenario. */
+  readonly sinks?: readonly Sink[];
+  readonly outputFolder?: string;
+  readonly signal?: AbortSignal;
+}
+
+type Make = <K extends PluginKind>(kind: K, choice: PluginChoice, place: string, part: string) => PluginKinds[K];
+
+/** One of the three worlds, ready to be driven. */
+interface Stage {
+  readonly view: World;
+  readonly servers: readonly string[];
+  /** Start and end of the run in the stage's own time. */
+  readonly start: number;
+  readonly end: number;
+  /** The local clock as a function of true time, where that is known at any instant. */
+  readonly known: KnownClock | undefined;
+  readonly reference: 'truth' | 'ntp';
+  now(): number;
+  /** clock − true at the event now being handled. */
+  truthNow(): ExchangeRecord['truth'];
+  onAdvance(listener: (to: number) => void): void;
+  run(control: RunControl): Promise<boolean>;
+  stop(): void;
+  readonly playback: Playback | undefined;
+  /** Puts what goes wrong on the timeline. */
+  strike(report: (part: string, what: string) => void): void;
+}
+
+/** Runs a scenario to its end (or the signal's) and returns what `summary.json` holds. */
+export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
+  const { scenario, signal } = inputs;
+  const root = new Container();
+  const make = maker(root, scenario.seed, inputs.outputFolder);
+  const stage = stageFor(inputs, make);
+  root.bind(World).toConstantValue(stage.view);
+  root.bind(ServerNames).toConstantValue(stage.servers);
+  if (stage.playback !== undefined) root.bind(Playback).toConstantValue(stage.playback);
+
+  const sources = Object.entries(sourcesOf(scenario)).map(
+    ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
+  );
+  const pipelines = scenario.pipelines.map((spec, index) =>
+    makePipeline(spec, index, inputs, make, sources, stage.view),
+  );
+  const sinks = [
+    ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
+    ...(inputs.sinks ?? []),
+  ];
+  const duration = scenario.duration ?? (Number.isFinite(stage.end) ? stage.end - stage.start : undefined);
+  const info: RunInfo = {
+    scenario: scenario.name,
+    description: scenario.description,
+    seed: scenario.seed,
+    world: stage.view.kind,
+    epoch: stage.view.epoch,
+    duration,
+    warmup: scenario.warmup,
+    pipelines: pipelines.map(pipeline => pipeline.name),
+    reference: stage.reference,
+  };
+  for (const sink of sinks) sink.start?.(info);
+
+  const scorer = new Scorer(pipelines, sinks, scenario.warmup, scenario.level, stage.reference, stage.start);
+  if (stage.known !== undefined) {
+    const { interval, jitter } = scenario.sampling;
+    const stream = randomStream(scenario.seed, 'sampling');
+    const draw = jitter === 0 ? () => 0 : () => (2 * stream.uniform() - 1) * Math.min(jitter, interval / 2);
+    stage.onAdvance(scorer.gridListener(stage.known, interval, stage.start, draw));
+  } else {
+    stage.onAdvance(to =>
+      scorer.sampleUntil(to, counter => {
+        const now = stage.view.clock.read();
+        return { counter, wall: counter + now.wall - now.counter };
+      }),
+    );
+  }
+
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    stage.stop();
+  };
+  const exchanges = { answered: 0, failed: 0 };
+  // Records and scores are taken before any pipeline hears of an event.
+  for (const [group, source] of sources) {
+    source.events.subscribe({
+      next: event => {
+        const t = stage.now();
+        const truth = stage.truthNow();
+        if (event.type === 'exchange') exchanges.answered += 1;
+        else exchanges.failed += 1;
+        if (event.type === 'exchange' && stage.known === undefined) scorer.scoreAt(t, event.exchange, truth);
+        scorer.exchange({ t, event, group, truth, outstanding: source.outstanding });
+      },
+      error: fail,
+    });
+  }
+  for (const pipeline of pipelines) {
+    pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
+  }
+  stage.strike((part, what) => scorer.event({ t: stage.now(), part, what }));
+  for (const [, source] of sources) source.start();
+
+  const started = stage.start;
+  const finished = await stage
+    .run({
+      ...(signal && { signal }),
+      onSlice: time => {
+        const done = duration === undefined ? 0 : (time - started) / duration;
+        for (const sink of sinks) sink.progress?.(Math.min(1, done));
+      },
+    })
+    .catch(error => {
+      fail(error);
+      return false;
+    });
+  for (const [, source] of sources) source.stop();
+
+  const results = scorer.summaries();
+  const summary: RunSummary = {
+    scenario: scenario.name,
+    seed: scenario.seed,
+    duration: finished && duration !== undefined ? duration : stage.now() - started,
+    warmup: scenario.warmup,
+    world: stage.view.kind,
+    interrupted: !finished,
+    exchanges,
+    pipelines: results,
+    expectations: judge(scenario.expectations, results),
+  };
+  for (const sink of sinks) await sink.finish?.(summary);
+  if (failure !== undefined) throw failure;
+  return summary;
+}
+
+function maker(root: Container, seed: string, outputFolder: string | undefined): Make {
+  root.bind(OutputFolder).toConstantValue(outputFolder);
+  const make: Make = (kind, chosen, place, part) => {
+    const scope = new Container({ parent: root });
+    scope.bind(PartName).toConstantValue(part);
+    scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
+    const factory: PluginFactory = (innerKind, innerChoice) =>
+      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${innerKind}`);
+    scope.bind(PluginFactory).toConstantValue(factory);
+    return makePlugin(kind, chosen, place, scope);
+  };
+  return make;
+}
+
+function makePipeline(
+  spec: PipelineSpec,
+  index: number,
+  { scenario, file }: RunInputs,
+  make: Make,
+  sources: readonly (readonly [string, Source])[],
+  view: World,
+): Pipeline {
+  const place = `${file} pipelines[${index}]`;
+  const part = `pipelines/${spec.name}`;
+  const wanted = spec.source === undefined ? undefined : [spec.source].flat();
+  const axis: Axis = spec.axis;
+  return new Pipeline(
+    {
+      name: spec.name,
+      axis,
+      level: spec.level ?? scenario.level,
+      sources: sources.filter(([name]) => wanted?.includes(name) ?? true).map(([, source]) => source),
+      filtersFor: source =>
+        spec.filters.map((chosen, i) =>
+          make('filter', chosen, `${place}.filters[${i}]`, `${part}/filter-${i}/${source}`),
+        ),
+      combiner: spec.combiner && make('combiner', spec.combiner, `${place}.combiner`, `${part}/combiner`),
+      predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
+      corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
+      timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+    },
+    view,
+  );
+}
+
+function stageFor(inputs: RunInputs, make: Make): Stage {
+  const { world } = inputs.scenario;
+  switch (world.kind) {
+    case 'simulated':
+      return simulatedStage(inputs, world, make);
+    case 'replayed':
+      return replayedStage(inputs);
+    case 'real':
+      return realStage(inputs, world, make);
+  }
+}
+
+function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'simulated' }, make: Make): Stage {
+  const model = make('clock', spec.clock, `${file} world.clock`, 'clock');
+  if (model.world !== 'simulated') {
+    throw new InputError(`${file} world.clock`, `'${spec.clock.use}' is a real clock: a simulated world needs a model`);
+  }
+  const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
+  const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
+  const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
+  const faults = spec.faults.map((entry, index) => {
+    const part = `faults/${index}-${entry.fault.use}`;
+    return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
+  });
+  return {
+    view: world.view,
+    servers: world.network.names,
+    start: 0,
+    end: scenario.duration ?? 0,
+    known: world.clock,
+    reference: 'truth',
+    now: () => world.truth.time,
+    truthNow: () => {
+      const now = world.clock.sampleAt(world.truth.time);
+      return { wall: now.wallError, counter: now.counterError };
+    },
+    onAdvance: listener => void world.truth.onAdvance(listener),
+    run: control => world.truth.run(scenario.duration ?? 0, control),
+    stop: () => world.truth.stop(),
+    playback: undefined,
+    strike: report => {
+      for (const { entry, part, fault } of faults) {
+        world.strike(fault, entry, part, what => report(entry.fault.use, what));
+      }
+    },
+  };
+}
+
+function serverOptions(spec: ServerSpec, index: number, file: string, make: Make): SimulatedServerOptions {
+  const way = (direction: 'out' | 'back'): PathModel => {
+    const own = spec[direction];
+    const jitter = own.jitter ?? spec.jitter;
+    return {
+      delay: own.delay ?? spec.delay,
+      loss: own.loss ?? spec.loss,
+      jitter: jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}`),
+    };
+  };
+  const { name, timeError, frequencyError, processing, leap, stratum, rootDelay, rootDispersion, referenceId } = spec;
+  return {
+    name,
+    out: way('out'),
+    back: way('back'),
+    timeError,
+    frequencyError,
+    processing,
+    state: {
+      leap,
+      stratum,
+      precision: Math.max(-127, Math.round(Math.log2(spec.precision))),
+      rootDelay,
+      rootDispersion,
+      referenceId: [...referenceId.padEnd(4, '\0')].reduce((id, c) => ((id << 8) | c.charCodeAt(0)) >>> 0, 0),
+    },
+  };
+}
+
+function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
+  if (recording === undefined) throw new InputError(file, 'a replayed world needs its recording to be read first');
+  const world = new ReplayedWorld(recording, truth, scenario.seed);
+  let current: RecordedEvent | undefined;
+  world.listen(undefined, event => {
+    current = event;
+  });
+  const end = scenario.duration === undefined ? world.end : Math.min(world.end, scenario.duration);
+  const start = world.truth.time;
+  const truthful = world.known !== undefined || recording.events.every(event => event.truth !== undefined);
+  return {
+    view: world.view,
+    servers: world.servers,
+    start,
+    end,
+    known: world.known,
+    reference: truthful ? 'truth' : 'ntp',
+    now: () => world.truth.time,
+    truthNow: () => {
+      if (current?.truth !== undefined || world.known === undefined) return current?.truth;
+      const { counter, wall } = settledAt(current!);
+      const t = current!.trueTime!;
+      return { wall: wall - t, counter: counter - t };
+    },
+    onAdvance: listener => void world.truth.onAdvance(listener),
+    run: control => world.truth.run(end, control),
+    stop: () => world.truth.stop(),
+    playback: world,
+    strike: () => {},
+  };
+}
+
+function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'real' }, make: Make): Stage {
+  const clock = make('clock', spec.clock, `${file} world.clock`, 'clock');
+  if (clock.world !== 'real') {
+    throw new InputError(`${file} world.clock`, `'${spec.clock.use}' is a model: a real world needs a real clock`);
+  }
+  const network = make('network', spec.network, `${file} world.network`, 'network').connect(clock);
+  const scheduler = new RealtimeScheduler(clock);
+  const end = scenario.duration ?? Number.POSITIVE_INFINITY;
+  return {
+    view: {
+      kind: 'real',
+      clock: { read: (): ClockReading => clock.read() },
+      network,
+      scheduler,
+      random: () => secureStream,
+      epoch: Number(clock.epoch / 1_000_000_000n),
+    },
+    servers: [],
+    start: 0,
+    end,
+    known: undefined,
+    reference: 'ntp',
+    now: () => scheduler.time,
+    truthNow: () => undefined,
+    onAdvance: listener => {
+      // Ten times a second is often enough for sinks' grids, and costs nothing.
+      const tick = (): void => {
+        listener(scheduler.time);
+        scheduler.at(scheduler.time + 0.1, tick);
+      };
+      tick();
+    },
+    run: control => scheduler.run(end, control),
+    stop: () => scheduler.stop(),
+    playback: undefined,
+    strike: () => {},
+  };
+}
+
+/** Real randomness: nonces must not be guessed. */
+const secureStream = {
+  uint32: (): number => crypto.getRandomValues(new Uint32Array(1))[0]!,
+  uniform: (): number => secureStream.uint32() / 4294967296,
+  exponential: (): number => -Math.log(1 - secureStream.uniform()),
+  normal: (): number =>
+    Math.sqrt(-2 * Math.log(1 - secureStream.uniform())) * Math.cos(2 * Math.PI * secureStream.uniform()),
+};

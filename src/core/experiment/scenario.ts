@@ -1,0 +1,190 @@
+import { z } from 'zod';
+import { choice, resolveChoice } from '../plugin/choice.js';
+import type { PluginChoice } from '../plugin/registry.js';
+import { duration, parseQuantity, probability, ratio, time } from '../quantity.js';
+
+const NAME = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, "-", "_" and "."');
+
+const Way = {
+  delay: time('Shortest delay of one way, without queueing.', { min: 0 }),
+  jitter: choice('delay', "The law of a packet's queueing delay on top of `delay`."),
+  loss: probability('Probability that a packet is lost.'),
+};
+
+const Server = z
+  .strictObject({
+    name: NAME.meta({ description: 'What sources and faults call it.' }),
+    delay: Way.delay.prefault('10 ms'),
+    jitter: Way.jitter.optional(),
+    loss: Way.loss.prefault(0),
+    out: z
+      .strictObject({ delay: Way.delay.optional(), jitter: Way.jitter.optional(), loss: Way.loss.optional() })
+      .meta({ description: 'The way from the client to the server, where it differs.' })
+      .prefault({}),
+    back: z
+      .strictObject({ delay: Way.delay.optional(), jitter: Way.jitter.optional(), loss: Way.loss.optional() })
+      .meta({ description: 'The way from the server to the client, where it differs.' })
+      .prefault({}),
+    timeError: time("The server's clock − true, at the start.").prefault(0),
+    frequencyError: ratio("The server's clock's fractional frequency error.").prefault(0),
+    processing: time('From the arrival of a question to the departure of its answer.', { min: 0 }).prefault('20 us'),
+    stratum: z.int().min(0).max(255).default(1),
+    leap: z.int().min(0).max(3).default(0).meta({ description: 'Leap indicator; 3: unsynchronised.' }),
+    rootDelay: time('Round trip to the reference clock.', { min: 0 }).prefault(0),
+    rootDispersion: time('Dispersion to the reference clock.', { min: 0 }).prefault('1 ms'),
+    precision: time("Precision of the server's clock.", { above: 0 }).prefault('1 us'),
+    referenceId: z.string().max(4).default('SIM'),
+  })
+  .meta({ description: 'An NTP server and the path to it.' });
+
+const Timing = {
+  at: time('When it strikes, in true time from the start of the run.', { min: 0 }),
+  for: duration('How long it lasts. Left out: to the end of the run.').optional(),
+  every: duration('Strikes again after this long. Left out: once.').optional(),
+};
+
+export interface FaultChoice {
+  readonly at: number;
+  readonly for?: number | undefined;
+  readonly every?: number | undefined;
+  readonly fault: PluginChoice;
+}
+
+const FaultEntry = z
+  .union([
+    z.looseObject({ use: z.string(), ...Timing }),
+    // A resolved scenario has the fault's options apart from its timing.
+    z.strictObject({ ...Timing, fault: choice('fault', 'The fault and its options.') }),
+  ])
+  .meta({ description: 'A fault on the timeline.', 'x-escapement-fault': true })
+  .transform((value, context): FaultChoice => {
+    if (!('use' in value)) return value;
+    const { at, for: lasting, every, ...fault } = value;
+    return { at, for: lasting, every, fault: resolveChoice('fault', fault, context) };
+  });
+
+const SimulatedWorld = z
+  .strictObject({
+    kind: z.literal('simulated').default('simulated'),
+    clock: choice('clock', "The machine's oscillator.").prefault('oscillator'),
+    servers: z.array(Server).min(1),
+    faults: z.array(FaultEntry).default([]),
+  })
+  .meta({ description: 'A synthetic world in which the truth is known.' });
+
+const ReplayedWorld = z
+  .strictObject({
+    kind: z.literal('replayed'),
+    trace: z.string().meta({ description: 'A recording, relative to the scenario file.' }),
+    truth: z
+      .string()
+      .optional()
+      .meta({
+        description: "The local clock's error against truth, where it is known: t_true_s, free_running_error_s.",
+      }),
+    format: z.string().optional().meta({ description: 'Name of the format; left out, it is recognised.' }),
+  })
+  .meta({ description: 'Measurements from a file.' });
+
+const RealWorld = z
+  .strictObject({
+    kind: z.literal('real'),
+    clock: choice('clock', "This machine's clock.").prefault('system'),
+    network: choice('network', 'How datagrams travel.').prefault('udp'),
+  })
+  .meta({ description: "This machine's clock and real servers." });
+
+const PipelineEntry = z
+  .strictObject({
+    name: NAME,
+    source: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .optional()
+      .meta({ description: 'Which sources it listens to; left out: all.' }),
+    axis: z.enum(['counter', 'wall']).default('counter').meta({ description: 'Which of the two clocks it estimates.' }),
+    level: z.number().gt(0).lt(1).optional().meta({ description: 'Level of its interval; left out: the scenario’s.' }),
+    filters: z.array(choice('filter', 'Looks at one source’s measurements.')).default([]),
+    combiner: choice('combiner', 'Selects and combines a round; left out: every measurement is taken.').optional(),
+    predictor: choice('predictor', 'Gives the prior.').prefault('kalman'),
+    corrector: choice('corrector', 'Gives the posterior.').prefault('kalman'),
+    timekeeper: choice('timekeeper', 'Tells the time from the estimate.').prefault('drift'),
+  })
+  .meta({ description: 'One pipeline of plugins.' });
+
+/** Everything in a summary that an expectation can limit, and what it is counted in. */
+export const METRICS = {
+  'error.mae': 'time',
+  'error.rms': 'time',
+  'error.std': 'time',
+  'error.bias': 'time',
+  'error.p50': 'time',
+  'error.p95': 'time',
+  'error.p99': 'time',
+  'error.max': 'time',
+  winRate: 'ratio',
+  'bounds.coverage': 'ratio',
+  'bounds.meanWidth': 'time',
+  'bounds.maxErrorCoverage': 'ratio',
+  'bounds.maxErrorMeanWidth': 'time',
+} as const;
+
+export type Metric = keyof typeof METRICS;
+
+const limit = z.union([z.number(), z.string()]);
+
+const Expectation = z
+  .strictObject({
+    pipeline: z.string(),
+    metric: z.enum(Object.keys(METRICS) as [Metric, ...Metric[]]),
+    atMost: limit.optional(),
+    atLeast: limit.optional(),
+  })
+  .meta({ description: 'A limit that makes `run` exit with 1 when it is broken.' })
+  .transform((value, context) => {
+    const read = (side: 'atMost' | 'atLeast'): number | undefined => {
+      const given = value[side];
+      if (given === undefined) return undefined;
+      const parsed = parseQuantity(given, METRICS[value.metric]);
+      if (typeof parsed === 'number') return parsed;
+      context.addIssue({ code: 'custom', message: parsed, path: [side], input: given });
+      return z.NEVER;
+    };
+    if (value.atMost === undefined && value.atLeast === undefined) {
+      context.addIssue({ code: 'custom', message: 'expected `atMost` or `atLeast`, found neither', input: value });
+    }
+    return { pipeline: value.pipeline, metric: value.metric, atMost: read('atMost'), atLeast: read('atLeast') };
+  });
+
+export const ScenarioSchema = z
+  .strictObject({
+    $schema: z.string().optional(),
+    name: NAME,
+    description: z.string().default('').meta({ description: 'What happens, and what it shows.' }),
+    seed: z.union([z.string(), z.number()]).default(1).transform(String),
+    epoch: z
+      .union([z.iso.datetime(), z.iso.date()])
+      .default('2026-01-01T00:00:00Z')
+      .meta({ description: 'True UTC at the start of a simulated run.' }),
+    duration: duration('How long it runs.').optional(),
+    warmup: time('Errors are not scored before this.', { min: 0 }).prefault(0),
+    level: z.number().gt(0).lt(1).default(0.95).meta({ description: 'Level of the statistical intervals.' }),
+    world: z.union([SimulatedWorld, ReplayedWorld, RealWorld]),
+    sources: z.record(NAME, choice('source', 'Asks servers, or reads the recording.')).optional(),
+    pipelines: z.array(PipelineEntry).min(1),
+    sampling: z
+      .strictObject({
+        interval: duration('The grid on which errors against truth are scored.').prefault('1 s'),
+        jitter: time('Moves every instant of the grid at random by up to this much, to either side.', {
+          min: 0,
+        }).prefault(0),
+      })
+      .prefault({}),
+    sinks: z.array(choice('sink', 'Writes, shows or serves what the run produces.')).default([]),
+    expectations: z.array(Expectation).default([]),
+  })
+  .meta({ id: 'scenario', title: 'An Escapement scenario' });
+
+export type Scenario = z.output<typeof ScenarioSchema>;
+export type PipelineSpec = Scenario['pipelines'][number];
+export type WorldSpec = Scenario['world'];
+export type ServerSpec = z.output<typeof Server>;

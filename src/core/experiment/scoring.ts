@@ -1,0 +1,186 @@
+import {
+  type ClockReading,
+  type CorrectedTime,
+  type EventRecord,
+  type Exchange,
+  type ExchangeRecord,
+  measure,
+  type PipelineSummary,
+  type RoundRecord,
+  type Sample,
+  type Sink,
+} from '../contracts/index.js';
+import { ErrorAccumulator } from '../metrics/error-statistics.js';
+import type { Pipeline } from '../pipeline/pipeline.js';
+import { bareTime } from '../pipeline/telling.js';
+import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
+import { BARE_CLOCK } from './load-scenario.js';
+
+/** An instant k × step (moved by jitter), the k-th of a grid: never by repeated addition. */
+class Grid {
+  private k: number;
+  next: number;
+
+  constructor(
+    private readonly step: number,
+    start: number,
+    private readonly jitter: () => number,
+  ) {
+    this.k = Math.max(1, Math.ceil(start / step));
+    this.next = this.k * step + jitter();
+  }
+
+  advance(): void {
+    this.k += 1;
+    this.next = this.k * this.step + this.jitter();
+  }
+}
+
+interface SinkGrid {
+  readonly sink: Sink;
+  readonly grid: Grid;
+}
+
+/** Scores pipelines against a reference and hands samples to sinks. Nothing of it ever reaches a plugin in a pipeline. */
+export class Scorer {
+  private readonly accumulators: readonly ErrorAccumulator[];
+  private readonly bare = new ErrorAccumulator();
+  private readonly sinkGrids: readonly SinkGrid[];
+  private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
+
+  constructor(
+    private readonly pipelines: readonly Pipeline[],
+    private readonly sinks: readonly Sink[],
+    private readonly warmup: number,
+    private readonly level: number,
+    private readonly reference: 'truth' | 'ntp',
+    start: number,
+  ) {
+    this.accumulators = pipelines.map(() => new ErrorAccumulator());
+    this.sinkGrids = sinks.flatMap(sink =>
+      sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
+    );
+  }
+
+  /** Scores on a grid of true time, in one plain loop for each stretch in which nothing happens. */
+  gridListener(clock: KnownClock, interval: number, start: number, jitter: () => number): (to: number) => void {
+    const scoring = new Grid(interval, start, jitter);
+    const { sinkGrids } = this;
+    return to => {
+      for (;;) {
+        let t = scoring.next;
+        for (const { grid } of sinkGrids) if (grid.next < t) t = grid.next;
+        if (t > to) return;
+        const now = clock.sampleAt(t);
+        if (t === scoring.next) {
+          if (t >= this.warmup) this.scoreAgainstTruth(now);
+          scoring.advance();
+        }
+        for (const { sink, grid } of sinkGrids) {
+          if (t !== grid.next) continue;
+          for (const sample of this.samples(t, now.reading, now)) sink.sample!(sample);
+          grid.advance();
+        }
+      }
+    };
+  }
+
+  /** Samples for sinks where no clock is known: up to `to` on the local counter. */
+  sampleUntil(to: number, read: (counter: number) => ClockReading): void {
+    for (;;) {
+      const first = this.sinkGrids.reduce((a, b) => (b.grid.next < a.next ? b.grid : a), this.none);
+      if (first.next > to) return;
+      const t = first.next;
+      const reading = read(t);
+      for (const { sink, grid } of this.sinkGrids) {
+        if (grid.next !== t) continue;
+        for (const sample of this.samples(t, reading, undefined)) sink.sample!(sample);
+        grid.advance();
+      }
+    }
+  }
+
+  /**
+   * Scores at a measurement that no pipeline has seen yet: against it, or against the truth at its arrival where the
+   * recording holds that.
+   */
+  scoreAt(t: number, exchange: Exchange, truth: { readonly wall: number; readonly counter: number } | undefined): void {
+    const scored = t >= this.warmup;
+    const byCounter = measure(exchange, 'counter');
+    const byWall = measure(exchange, 'wall');
+    const reading = truth === undefined ? byCounter.at : exchange.arrived;
+    const errorOf = (told: CorrectedTime): number =>
+      told.axis === 'counter'
+        ? told.offset + (truth?.counter ?? -byCounter.offset)
+        : told.offset + (truth?.wall ?? -byWall.offset);
+    const bareTold = bareTime(reading, this.level);
+    const bareError = errorOf(bareTold);
+    if (scored) this.bare.add(bareError, bareError, bareTold);
+    this.emitScored({
+      t,
+      pipeline: BARE_CLOCK,
+      reading,
+      told: bareTold,
+      estimate: undefined,
+      error: bareError,
+      bareError,
+    });
+    this.pipelines.forEach((pipeline, index) => {
+      const told = pipeline.tell(reading);
+      const error = errorOf(told);
+      if (scored) this.accumulators[index]!.add(error, bareError, told);
+      this.emitScored({ t, pipeline: pipeline.name, reading, told, estimate: pipeline.estimate, error, bareError });
+    });
+  }
+
+  exchange(record: ExchangeRecord): void {
+    for (const sink of this.sinks) sink.exchange?.(record);
+  }
+
+  round(record: RoundRecord): void {
+    for (const sink of this.sinks) sink.round?.(record);
+  }
+
+  event(record: EventRecord): void {
+    for (const sink of this.sinks) sink.event?.(record);
+  }
+
+  summaries(): readonly PipelineSummary[] {
+    return [
+      this.bare.summary(BARE_CLOCK, this.level, this.reference),
+      ...this.pipelines.map((pipeline, index) =>
+        this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
+      ),
+    ];
+  }
+
+  private emitScored(sample: Sample): void {
+    for (const sink of this.sinks) sink.scored?.(sample);
+  }
+
+  private scoreAgainstTruth(now: TrueReading): void {
+    const { reading, counterError, wallError } = now;
+    const { pipelines, accumulators } = this;
+    this.bare.add(wallError, wallError, bareTime(reading, this.level));
+    for (let i = 0; i < pipelines.length; i++) {
+      const told = pipelines[i]!.tell(reading);
+      accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);
+    }
+  }
+
+  private samples(t: number, reading: ClockReading, truth: TrueReading | undefined): readonly Sample[] {
+    const sampleOf = (pipeline: string, told: CorrectedTime, estimate: Sample['estimate']): Sample => ({
+      t,
+      pipeline,
+      reading,
+      told,
+      estimate,
+      error: truth && told.offset + (told.axis === 'counter' ? truth.counterError : truth.wallError),
+      bareError: truth?.wallError,
+    });
+    return [
+      sampleOf(BARE_CLOCK, bareTime(reading, this.level), undefined),
+      ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
+    ];
+  }
+}

@@ -1,0 +1,318 @@
+import { type Observable, Subject, type Subscription } from 'rxjs';
+import type {
+  ClockReading,
+  Datagram,
+  DatagramSocket,
+  Endpoint,
+  Poller,
+  PollState,
+  RandomStream,
+  SourceEvent,
+  Task,
+  World,
+} from '../contracts/index.js';
+import {
+  asciiOf,
+  decodePacket,
+  encodePacket,
+  fromTimestamp,
+  isSet,
+  LEAP_UNSYNCHRONISED,
+  MODE_CLIENT,
+  MODE_SERVER,
+  NOT_SET,
+  type NtpPacket,
+  type NtpTimestamp,
+  sameTimestamp,
+} from './packet.js';
+
+export interface AssociationOptions {
+  /** Seconds to wait for an answer. */
+  readonly timeout: number;
+  /** Answers whose root distance reaches this are unusable (RFC 5905's MAXDIST), seconds. */
+  readonly maxDistance: number;
+}
+
+/** Datagrams that were dropped without ending the question, by reason. */
+export interface DropCounts {
+  malformed: number;
+  wrongAddress: number;
+  wrongMode: number;
+  /** Late, duplicate or forged: the origin is not the nonce of the question that is open. */
+  wrongOrigin: number;
+}
+
+/** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
+const MAX_STRATUM = 15;
+/** A RATE kiss at most doubles the interval up to this many seconds (2¹⁷, RFC 5905's MAXPOLL). */
+const SLOWEST_POLL = 131_072;
+
+/**
+ * A client association, RFC 5905 sections 8, 9.1 and 7.4: one question open at a time, each from a new socket with a
+ * random port. The transmit timestamp on the wire is a random nonce and T1 stays here, so the origin check is exact and
+ * nobody learns our clock.
+ */
+export class Association {
+  readonly events: Observable<SourceEvent>;
+  readonly drops: DropCounts = { malformed: 0, wrongAddress: 0, wrongMode: 0, wrongOrigin: 0 };
+
+  private readonly subject = new Subject<SourceEvent>();
+  private readonly random: RandomStream;
+  private poll: Task | undefined;
+  private question: Question | undefined;
+  private stopped = true;
+  private lookingUp = false;
+  private addresses: readonly Endpoint[] = [];
+  private addressIndex = 0;
+
+  private sent = 0;
+  private missed = 0;
+  private reach = 0;
+  private interval: number | undefined;
+  private floor = 0;
+  private last: PollState['last'];
+  private nextDue = 0;
+
+  constructor(
+    /** The server's name, as the events carry it. */
+    readonly source: string,
+    /** Unique in the run: names the random streams of this association. */
+    private readonly path: string,
+    private readonly target: { readonly host: string; readonly port: number },
+    private readonly world: World,
+    private readonly poller: Poller,
+    private readonly options: AssociationOptions,
+  ) {
+    this.events = this.subject.asObservable();
+    this.random = world.random(`${path}/nonce`);
+  }
+
+  get outstanding(): boolean {
+    return this.question !== undefined || this.lookingUp;
+  }
+
+  start(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    this.nextDue = this.world.scheduler.time;
+    this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.poll?.cancel();
+    this.question?.close();
+    this.question = undefined;
+  }
+
+  private ask(): void {
+    this.schedule();
+    // One question open at a time: an interval shorter than the time-out waits for the next turn.
+    if (this.question !== undefined) return;
+    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
+    if (endpoint === undefined) {
+      this.lookUp();
+      return;
+    }
+    this.sent += 1;
+    this.reach = (this.reach << 1) & 0xff;
+    const nonce: NtpTimestamp = { seconds: this.random.uint32(), fraction: this.random.uint32() };
+    const socket = this.world.network.open(this.path);
+    const question = new Question(nonce, endpoint, socket);
+    this.question = question;
+    question.reply = socket.received.subscribe(datagram => this.receive(question, datagram));
+    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
+    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () => {
+      // Another address may answer: try it next time.
+      this.addressIndex += 1;
+      if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
+      this.fail(question, 'timeout');
+    });
+  }
+
+  private schedule(): void {
+    this.interval = Math.max(this.floor, this.poller.next(this.state()));
+    this.nextDue += this.interval;
+    // After a suspend or a step the turns that were missed are not made up for.
+    if (this.nextDue <= this.world.scheduler.time) this.nextDue = this.world.scheduler.time + this.interval;
+    this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+  }
+
+  private state(): PollState {
+    const { sent, missed, reach, interval, floor, last } = this;
+    return { sent, missed, reach, interval, floor, last };
+  }
+
+  /** Resolves the name before the exchange, never between T1 and T4; asks as soon as there is an address. */
+  private lookUp(): void {
+    const asked = this.world.clock.read();
+    const { host, port } = this.target;
+    if (this.lookingUp) return;
+    this.lookingUp = true;
+    const failed = (error: unknown) => {
+      this.lookingUp = false;
+      if (this.stopped) return;
+      this.missed += 1;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.emit({
+        type: 'failure',
+        failure: { source: this.source, sent: asked, settled: this.world.clock.read(), reason },
+      });
+    };
+    this.world.scheduler.settle(
+      this.world.network.resolve(host, port),
+      endpoints => {
+        this.lookingUp = false;
+        if (this.stopped) return;
+        if (endpoints.length === 0) {
+          failed(new Error(`no address for ${host}`));
+          return;
+        }
+        this.addresses = endpoints;
+        this.addressIndex = 0;
+        this.poll?.cancel();
+        this.nextDue = this.world.scheduler.time;
+        this.interval = undefined;
+        this.ask();
+      },
+      failed,
+    );
+  }
+
+  private receive(question: Question, datagram: Datagram): void {
+    if (this.question !== question) return;
+    if (datagram.from.address !== question.to.address || datagram.from.port !== question.to.port) {
+      this.drops.wrongAddress += 1;
+      return;
+    }
+    const packet = decodePacket(datagram.bytes);
+    if (packet === undefined) {
+      this.drops.malformed += 1;
+      return;
+    }
+    if (packet.mode !== MODE_SERVER) {
+      this.drops.wrongMode += 1;
+      return;
+    }
+    if (!sameTimestamp(packet.origin, question.nonce)) {
+      this.drops.wrongOrigin += 1;
+      return;
+    }
+    // From here on the packet is the server's answer to this question, kiss or not.
+    if (packet.stratum === 0) {
+      this.kiss(question, asciiOf(packet.referenceId));
+      return;
+    }
+    const problem = this.unusable(packet);
+    if (problem !== undefined) {
+      this.fail(question, problem);
+      return;
+    }
+    this.close(question);
+    const { epoch } = this.world;
+    const { counter } = datagram.at;
+    const sent = question.sent!;
+    const receive = fromTimestamp(packet.receive, epoch, counter);
+    const transmit = fromTimestamp(packet.transmit, epoch, counter);
+    this.reach |= 1;
+    this.missed = 0;
+    this.last = {
+      offset: (receive - sent.counter + (transmit - counter)) / 2,
+      delay: counter - sent.counter - (transmit - receive),
+    };
+    this.emit({
+      type: 'exchange',
+      exchange: {
+        source: this.source,
+        sent,
+        arrived: datagram.at,
+        receive,
+        transmit,
+        leap: packet.leap,
+        stratum: packet.stratum,
+        precision: 2 ** packet.precision,
+        rootDelay: packet.rootDelay,
+        rootDispersion: packet.rootDispersion,
+        referenceId: packet.referenceId,
+      },
+    });
+  }
+
+  private unusable(packet: NtpPacket): string | undefined {
+    if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
+    if (packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
+    if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
+    const distance = packet.rootDelay / 2 + packet.rootDispersion;
+    if (distance >= this.options.maxDistance) return `root distance ${distance.toPrecision(3)} s over the limit`;
+    return undefined;
+  }
+
+  /** RFC 5905 section 7.4: RATE slows down, DENY and RSTR end the association; others are for information. */
+  private kiss(question: Question, code: string): void {
+    if (code === 'RATE') {
+      this.floor = Math.min(SLOWEST_POLL, Math.max(this.floor, this.interval ?? 0) * 2);
+      this.nextDue = this.world.scheduler.time + this.floor;
+      this.poll?.cancel();
+      this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+    } else if (code === 'DENY' || code === 'RSTR') {
+      this.poll?.cancel();
+      this.poll = undefined;
+    }
+    this.fail(question, `kiss ${code}`);
+  }
+
+  private fail(question: Question, reason: string): void {
+    this.close(question);
+    this.missed += 1;
+    this.emit({
+      type: 'failure',
+      failure: { source: this.source, sent: question.sent!, settled: this.world.clock.read(), reason },
+    });
+  }
+
+  private close(question: Question): void {
+    question.close();
+    if (this.question === question) this.question = undefined;
+  }
+
+  private emit(event: SourceEvent): void {
+    this.subject.next(event);
+  }
+}
+
+class Question {
+  sent: ClockReading | undefined;
+  timeout: Task | undefined;
+  reply: Subscription | undefined;
+
+  constructor(
+    readonly nonce: NtpTimestamp,
+    readonly to: Endpoint,
+    private readonly socket: DatagramSocket,
+  ) {}
+
+  close(): void {
+    this.timeout?.cancel();
+    this.reply?.unsubscribe();
+    this.socket.close();
+  }
+}
+
+/** A client's question, with as little in it as RFC 5905 allows (draft-ietf-ntp-data-minimization). */
+function requestPacket(nonce: NtpTimestamp): NtpPacket {
+  return {
+    leap: 0,
+    version: 4,
+    mode: MODE_CLIENT,
+    stratum: 0,
+    poll: 0,
+    precision: 0,
+    rootDelay: 0,
+    rootDispersion: 0,
+    referenceId: 0,
+    reference: NOT_SET,
+    origin: NOT_SET,
+    receive: NOT_SET,
+    transmit: nonce,
+  };
+}

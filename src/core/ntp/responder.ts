@@ -1,0 +1,40 @@
+import { decodePacket, encodePacket, MODE_CLIENT, MODE_SERVER, NOT_SET, toTimestamp } from './packet.js';
+
+/** What an NTP server says of itself. */
+export interface ServerState {
+  readonly leap: number;
+  readonly stratum: number;
+  /** log2 of seconds. */
+  readonly precision: number;
+  /** Seconds. */
+  readonly rootDelay: number;
+  /** Seconds. */
+  readonly rootDispersion: number;
+  readonly referenceId: number;
+}
+
+/**
+ * A server's answer to a client's datagram, RFC 5905 section 9.2 (fast transmit): the same length or shorter, never
+ * longer. `receive` and `transmit` are the server's own time in seconds since `epoch`. Undefined if the datagram asks
+ * for nothing (not NTP, or not from a client).
+ */
+export function respond(
+  request: Uint8Array,
+  state: ServerState,
+  receive: number,
+  transmit: number,
+  epoch: number,
+): Uint8Array | undefined {
+  const asked = decodePacket(request);
+  if (asked === undefined || asked.mode !== MODE_CLIENT) return undefined;
+  return encodePacket({
+    ...state,
+    version: asked.version,
+    mode: MODE_SERVER,
+    poll: asked.poll,
+    reference: state.stratum === 0 ? NOT_SET : toTimestamp(Math.floor(receive), epoch),
+    origin: asked.transmit,
+    receive: toTimestamp(receive, epoch),
+    transmit: toTimestamp(transmit, epoch),
+  });
+}

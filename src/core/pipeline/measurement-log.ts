@@ -1,0 +1,33 @@
+import type { Measurement, MeasurementLog } from '../contracts/index.js';
+
+/** A ring of measurements: constant memory however long the run. */
+export class MeasurementRing implements MeasurementLog {
+  private readonly ring: Measurement[] = [];
+  private next = 0;
+
+  constructor(private readonly capacity: number) {}
+
+  get length(): number {
+    return this.ring.length;
+  }
+
+  add(measurement: Measurement): void {
+    if (this.ring.length < this.capacity) this.ring.push(measurement);
+    else this.ring[this.next] = measurement;
+    this.next = (this.next + 1) % this.capacity;
+  }
+
+  at(index: number): Measurement | undefined {
+    const { length } = this.ring;
+    const position = index < 0 ? length + index : index;
+    if (position < 0 || position >= length) return undefined;
+    return length < this.capacity ? this.ring[position] : this.ring[(this.next + position) % length];
+  }
+
+  last(n: number): readonly Measurement[] {
+    const count = Math.min(n, this.ring.length);
+    const out: Measurement[] = [];
+    for (let i = -count; i < 0; i++) out.push(this.at(i)!);
+    return out;
+  }
+}

@@ -1,0 +1,30 @@
+import { Observable, type OperatorFunction } from 'rxjs';
+import type { SourceEvent } from '../contracts/index.js';
+
+/**
+ * Gathers events into rounds. A round closes when no source owes an answer:
+ *
+ *     events   a---b-----c---x---d--|      (x: a failure)
+ *     owed     1   0     2   1   0
+ *     rounds   ----[ab]----------[cxd]-|
+ */
+export function closeRounds(outstanding: () => number): OperatorFunction<SourceEvent, readonly SourceEvent[]> {
+  return events =>
+    new Observable(subscriber => {
+      let round: SourceEvent[] = [];
+      return events.subscribe({
+        next: event => {
+          round.push(event);
+          if (outstanding() > 0) return;
+          const closed = round;
+          round = [];
+          subscriber.next(closed);
+        },
+        error: error => subscriber.error(error),
+        complete: () => {
+          if (round.length > 0) subscriber.next(round);
+          subscriber.complete();
+        },
+      });
+    });
+}

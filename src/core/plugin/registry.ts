@@ -1,0 +1,175 @@
+import { type Container, ContainerModule, injectable } from 'inversify';
+import type { z } from 'zod';
+import type {
+  ClockPlugin,
+  Combiner,
+  Corrector,
+  DelayLaw,
+  Fault,
+  Filter,
+  Format,
+  NetworkPlugin,
+  Poller,
+  Predictor,
+  Sink,
+  Source,
+  Timekeeper,
+} from '../contracts/index.js';
+import { InputError, unknownName } from '../errors.js';
+
+/** Every kind of plugin with the contract that it fulfils. A new kind is a line here and a file in contracts/. */
+export interface PluginKinds {
+  clock: ClockPlugin;
+  combiner: Combiner;
+  corrector: Corrector;
+  delay: DelayLaw;
+  fault: Fault;
+  filter: Filter;
+  format: Format;
+  network: NetworkPlugin;
+  poller: Poller;
+  predictor: Predictor;
+  sink: Sink;
+  source: Source;
+  timekeeper: Timekeeper;
+}
+
+export type PluginKind = keyof PluginKinds;
+
+/** The kinds in the order in which a measurement meets them. */
+export const PLUGIN_KINDS: readonly PluginKind[] = [
+  'clock',
+  'network',
+  'delay',
+  'fault',
+  'format',
+  'source',
+  'poller',
+  'filter',
+  'combiner',
+  'predictor',
+  'corrector',
+  'timekeeper',
+  'sink',
+];
+
+/** Inject a plugin's own options, validated: `@inject(PluginOptions) private readonly options: z.infer<typeof Options>`. */
+export const PluginOptions = Symbol.for('escapement.PluginOptions');
+
+type OptionsSchema = z.ZodType<object>;
+// biome-ignore lint/suspicious/noExplicitAny: the container, not the type system, fills constructor parameters.
+type PluginClass<K extends PluginKind> = new (...dependencies: any[]) => PluginKinds[K];
+
+export interface PluginDescriptor<K extends PluginKind = PluginKind> {
+  readonly kind: K;
+  readonly name: string;
+  /** One line for `escapement plugins`. */
+  readonly summary: string;
+  readonly options: OptionsSchema;
+  /** Binds the class; the container in which it is made also has its `PluginOptions`. */
+  readonly module: ContainerModule;
+  readonly type: PluginClass<K>;
+}
+
+export interface PluginDeclaration<K extends PluginKind> {
+  readonly kind: K;
+  readonly name: string;
+  readonly summary: string;
+  /** A zod object; its defaults, descriptions and limits make the scenario's validation, completion and reference. */
+  readonly options: OptionsSchema;
+}
+
+const registered = new Map<string, PluginDescriptor>();
+
+/** Class decorator: makes a class known as a plugin, under its kind and name, when its file is loaded. */
+export function plugin<K extends PluginKind>(declaration: PluginDeclaration<K>) {
+  return <T extends PluginClass<K>>(type: T): void => {
+    injectable()(type);
+    const module = new ContainerModule(({ bind }) => {
+      bind(type).toSelf().inTransientScope();
+    });
+    registered.set(`${declaration.kind}/${declaration.name}`, { ...declaration, module, type });
+  };
+}
+
+/** The plugins of a kind that have been loaded, by name. */
+export function pluginsOf<K extends PluginKind>(kind: K): readonly PluginDescriptor<K>[] {
+  return [...registered.values()]
+    .filter((descriptor): descriptor is PluginDescriptor<K> & PluginDescriptor => descriptor.kind === kind)
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The plugin of this kind and name, or an error that names the nearest one. */
+export function findPlugin<K extends PluginKind>(kind: K, name: string, place: string): PluginDescriptor<K> {
+  const found = registered.get(`${kind}/${name}`);
+  if (found === undefined) {
+    throw unknownName(
+      place,
+      kind,
+      name,
+      pluginsOf(kind).map(known => known.name),
+    );
+  }
+  return found as PluginDescriptor as PluginDescriptor<K>;
+}
+
+/** A plugin chosen in a scenario: its name, and its options as the schema has filled them in. */
+export interface PluginChoice {
+  readonly use: string;
+  readonly [option: string]: unknown;
+}
+
+/** Makes one instance of a chosen plugin inside `scope`, which provides the world and whatever else it injects. */
+export function makePlugin<K extends PluginKind>(
+  kind: K,
+  choice: PluginChoice,
+  place: string,
+  scope: Container,
+): PluginKinds[K] {
+  const descriptor = findPlugin(kind, choice.use, place);
+  const { use, ...options } = choice;
+  const parsed = descriptor.options.safeParse(options);
+  if (!parsed.success) throw inputErrorOf(parsed.error, `${place}.${use}`);
+  const container = childOf(scope);
+  container.bind(PluginOptions).toConstantValue(Object.freeze(parsed.data));
+  container.load(descriptor.module);
+  try {
+    return container.get<PluginKinds[K]>(descriptor.type);
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+    throw new InputError(place, `${kind} '${use}' could not be made: ${rootMessage(error)}`);
+  }
+}
+
+function childOf(parent: Container): Container {
+  return new (parent.constructor as typeof Container)({ parent });
+}
+
+function rootMessage(error: unknown): string {
+  let inner = error;
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
+  if (inner instanceof InputError) throw inner;
+  return inner instanceof Error ? (inner.message.split('\n')[0] ?? '') : String(inner);
+}
+
+/** The first problem that a schema found, as an error with a place, what was expected and what was found. */
+export function inputErrorOf(error: z.ZodError, place: string): InputError {
+  const issue = error.issues[0];
+  if (issue === undefined) return new InputError(place, 'is not valid');
+  return issueError(issue, place);
+}
+
+function issueError(issue: z.core.$ZodIssue, place: string): InputError {
+  const at = issue.path.reduce<string>(
+    (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`),
+    place,
+  );
+  if (issue.code === 'unrecognized_keys') {
+    return new InputError(`${at}${at === '' ? '' : '.'}${issue.keys[0]}`, 'is not an option here');
+  }
+  if (issue.code === 'invalid_union') {
+    const inner = issue.errors.flat()[0];
+    if (inner !== undefined) return issueError({ ...inner, path: [...issue.path, ...inner.path] }, place);
+  }
+  return new InputError(at || 'scenario', issue.message.replace(/^Invalid input: /, ''));
+}

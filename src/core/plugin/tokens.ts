@@ -1,0 +1,29 @@
+import type { RandomStream, RecordedEvent } from '../contracts/index.js';
+import type { PluginChoice, PluginKind, PluginKinds } from './registry.js';
+
+/** What a plugin may inject besides `PluginOptions` and `World`. */
+
+/** Random streams of the plugin's own part: `@inject(Streams) streams: Streams`, then `streams('white-fm')`, once. */
+export type Streams = (name: string) => RandomStream;
+export const Streams = Symbol.for('escapement.Streams');
+
+/** The name of the part in the scenario that the plugin stands for, e.g. a source's. */
+export const PartName = Symbol.for('escapement.PartName');
+
+/** Makes the plugins that stand in another plugin's options. */
+export type PluginFactory = <K extends PluginKind>(kind: K, choice: PluginChoice) => PluginKinds[K];
+export const PluginFactory = Symbol.for('escapement.PluginFactory');
+
+/** Names of the world's servers; empty in the real world. */
+export const ServerNames = Symbol.for('escapement.ServerNames');
+
+/** The folder for files that sinks write; undefined where none was asked for. */
+export const OutputFolder = Symbol.for('escapement.OutputFolder');
+
+/** A recording played back by its world: hands on each event when its time has come. */
+export interface Playback {
+  readonly servers: readonly string[];
+  /** Calls `next` for every event of this source (all sources where undefined) from `start` on. */
+  listen(group: string | undefined, next: (event: RecordedEvent, outstanding: number) => void): void;
+}
+export const Playback = Symbol.for('escapement.Playback');

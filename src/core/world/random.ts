@@ -1,0 +1,92 @@
+import seedrandom from 'seedrandom';
+import type { RandomStream } from '../contracts/index.js';
+
+/**
+ * Named streams. Each is Baagøe's Alea, seeded by the run's seed and the part's path; the first draws are thrown away
+ * because they follow the seed's last character. (seedrandom's xor128 is linear across sibling seeds: not used.)
+ */
+export function randomStream(seed: string, path: string): RandomStream {
+  const generator = seedrandom.alea(`${seed}/${path}`);
+  for (let i = 0; i < 16; i++) generator.quick();
+  return new AleaStream(generator);
+}
+
+/** Marsaglia and Tsang's ziggurat with 128 layers, with Doornik's correction (independent bits for layer and value). */
+const LAYERS = 128;
+const R = 3.442619855899;
+const AREA = 9.91256303526217e-3;
+const edge = new Float64Array(LAYERS + 1);
+const density = new Float64Array(LAYERS + 1);
+{
+  edge[LAYERS] = 0;
+  let f = Math.exp(-0.5 * R * R);
+  edge[0] = AREA / f;
+  edge[1] = R;
+  for (let i = 2; i < LAYERS; i++) {
+    const x = Math.sqrt(-2 * Math.log(AREA / edge[i - 1]! + f));
+    edge[i] = x;
+    f = Math.exp(-0.5 * x * x);
+  }
+  for (let i = 0; i <= LAYERS; i++) density[i] = Math.exp(-0.5 * edge[i]! * edge[i]!);
+}
+
+class AleaStream implements RandomStream {
+  constructor(private readonly generator: seedrandom.PRNG) {}
+
+  uniform(): number {
+    return this.generator.quick();
+  }
+
+  uint32(): number {
+    return this.generator.int32() >>> 0;
+  }
+
+  exponential(): number {
+    return -Math.log(1 - this.generator.quick());
+  }
+
+  normal(): number {
+    for (;;) {
+      const bits = this.generator.int32();
+      const layer = bits & 127;
+      // 24 bits and the sign, independent of the layer's seven.
+      const u = (bits >> 7) / 16777216;
+      const x = u * edge[layer]!;
+      if (Math.abs(x) < edge[layer + 1]!) return x;
+      if (layer === 0) return this.tail(u < 0);
+      const y = density[layer]! + this.generator.quick() * (density[layer + 1]! - density[layer]!);
+      if (y < Math.exp(-0.5 * x * x)) return x;
+    }
+  }
+
+  private tail(negative: boolean): number {
+    for (;;) {
+      const x = Math.log(1 - this.generator.quick()) / R;
+      const y = Math.log(1 - this.generator.quick());
+      if (-2 * y >= x * x) return negative ? x - R : R - x;
+    }
+  }
+}
+
+/** A well-mixed 32-bit hash of two integers (Murmur3's finaliser), for draws that must not depend on who asks. */
+export function mix(a: number, b: number): number {
+  let h = Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** A standard normal value that is a function of two integers (Box and Muller). */
+export function hashedNormal(a: number, b: number): number {
+  const u = (mix(a, b) + 0.5) / 4294967296;
+  const v = mix(mix(a, b ^ 0x5bd1e995), b) / 4294967296;
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+}
+
+/** Two independent standard normal values that are functions of two integers. */
+export function hashedNormalPair(a: number, b: number): readonly [number, number] {
+  const u = (mix(a, b) + 0.5) / 4294967296;
+  const v = mix(mix(a, b ^ 0x5bd1e995), b) / 4294967296;
+  const radius = Math.sqrt(-2 * Math.log(u));
+  return [radius * Math.cos(2 * Math.PI * v), radius * Math.sin(2 * Math.PI * v)];
+}

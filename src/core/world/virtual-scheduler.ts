@@ -1,0 +1,92 @@
+import type { Task } from '../contracts/index.js';
+import { BaseScheduler } from './scheduler.js';
+import { type HeapTask, TaskHeap } from './task-heap.js';
+
+/** Longest stretch handed to listeners at once, seconds: keeps a run without events interruptible. */
+const STRETCH = 3600;
+
+/** How long the loop may keep the event loop to itself, milliseconds of wall time. */
+const SLICE = 50;
+
+export interface RunControl {
+  readonly signal?: AbortSignal;
+  /** Called between slices with the virtual time reached. */
+  readonly onSlice?: (time: number) => void;
+}
+
+/** Virtual time over a binary heap: jumps from task to task, deterministic, ties in order of scheduling. */
+export class VirtualScheduler extends BaseScheduler {
+  private readonly heap = new TaskHeap();
+  private readonly listeners: ((to: number) => void)[] = [];
+  private current: number;
+  private ending = Number.POSITIVE_INFINITY;
+
+  constructor(start = 0) {
+    super();
+    this.current = start;
+  }
+
+  get time(): number {
+    return this.current;
+  }
+
+  at(time: number, run: () => void): HeapTask {
+    return this.heap.add(Math.max(time, this.current), run);
+  }
+
+  /**
+   * Calls the listener before time advances to `to`: between now and then nothing happens, so what is sampled at
+   * instants in (now, to] is the state before the events at `to`.
+   */
+  onAdvance(listener: (to: number) => void): Task {
+    this.listeners.push(listener);
+    return {
+      cancel: () => {
+        const index = this.listeners.indexOf(listener);
+        if (index >= 0) this.listeners.splice(index, 1);
+      },
+    };
+  }
+
+  /** Ends `run` after the current task, at the current time. */
+  stop(): void {
+    this.ending = this.current;
+  }
+
+  /** Runs all tasks due up to `until` (included), then stands there. Returns false if it was stopped or aborted. */
+  async run(until: number, control: RunControl = {}): Promise<boolean> {
+    const { signal, onSlice } = control;
+    this.ending = until;
+    let sliceEnd = performance.now() + SLICE;
+    let steps = 0;
+    while (!signal?.aborted) {
+      const owed = this.firstOwed;
+      if (owed !== undefined) {
+        await owed;
+        continue;
+      }
+      const next = this.heap.nextTime;
+      if (next > this.ending) {
+        if (this.advance(this.ending)) break;
+      } else if (this.advance(next)) {
+        this.heap.pop()!.run();
+      }
+      if ((++steps & 63) === 0 && performance.now() > sliceEnd) {
+        onSlice?.(this.current);
+        await new Promise<void>(resolve => setImmediate(resolve));
+        sliceEnd = performance.now() + SLICE;
+      }
+    }
+    onSlice?.(this.current);
+    return this.current >= until;
+  }
+
+  /** Moves time towards `to`, one stretch at most; true when it has got there. */
+  private advance(to: number): boolean {
+    if (to <= this.current) return true;
+    const reached = Math.min(to, this.current + STRETCH);
+    for (const listener of this.listeners) listener(reached);
+    this.current = reached;
+    return reached === to;
+  }
+}

@@ -1,0 +1,46 @@
+import { inject } from 'inversify';
+import { z } from 'zod';
+import type { Corrector, Estimate, History, Measurement } from '../../core/contracts/index.js';
+import { firstEstimate, MAX_ERROR_RATE } from '../../core/pipeline/estimates.js';
+import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { ratio } from '../../core/quantity.js';
+
+const Options = z.strictObject({
+  strength: z.number().gt(0).max(1).default(1).meta({ description: 'Share of the innovation that moves the offset.' }),
+  drift: ratio('Drift of a clock that nothing is known of, one standard deviation.', { min: 0 }).prefault('10 ppm'),
+});
+
+/**
+ * Moves the offset towards each measurement and leaves the drift to the predictor: θ ← θ⁻ + s·(z − θ⁻), with variance
+ * (1 − s)²·P₀₀ + s²·R.
+ */
+@plugin({
+  kind: 'corrector',
+  name: 'offset-only',
+  summary: 'Moves the offset to each measurement, leaves the drift',
+  options: Options,
+})
+export class OffsetOnlyCorrector implements Corrector {
+  constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
+
+  correct(prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate {
+    const { strength, drift } = this.options;
+    if (prior === undefined) {
+      return firstEstimate(measurement, axis, drift, { whiteFm: 0, randomWalkFm: 0 }, 'offset-only');
+    }
+    const keep = 1 - strength;
+    const offset = keep * prior.offset + strength * measurement.offset;
+    return {
+      ...prior,
+      at: measurement.at,
+      offset,
+      p00: keep ** 2 * prior.p00 + strength ** 2 * measurement.uncertainty ** 2,
+      p01: keep * prior.p01,
+      // The drift is never measured here: its uncertainty stays what it was at the start.
+      p11: Math.min(prior.p11, drift ** 2),
+      maxError: measurement.rootDistance + Math.abs(offset - measurement.offset),
+      maxErrorRate: Math.max(MAX_ERROR_RATE, 2 * drift),
+      by: 'offset-only',
+    };
+  }
+}

@@ -1,0 +1,132 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { inject } from 'inversify';
+import { z } from 'zod';
+import type { ExchangeRecord, RoundRecord, RunInfo, Sample, Sink } from '../../core/contracts/index.js';
+import { InputError } from '../../core/errors.js';
+import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { OutputFolder } from '../../core/plugin/tokens.js';
+import { duration } from '../../core/quantity.js';
+
+const Options = z.strictObject({
+  interval: duration('From sample to sample of the `samples-*.csv` files.').prefault('10 s'),
+});
+
+/** Bytes gathered before a write. */
+const BUFFER = 65536;
+
+const MEASUREMENT_COLUMNS =
+  'group,source,type,reason,open,sent_wall_s,sent_counter_s,arrived_wall_s,arrived_counter_s,receive_s,transmit_s,leap,' +
+  'stratum,precision_s,root_delay_s,root_dispersion_s,reference_id,truth_t_s,truth_wall_error_s,truth_counter_error_s';
+const SAMPLE_COLUMNS = 't_s,wall_s,counter_s,told_s,offset_s,uncertainty_s,level,max_error_s,by,error_s,bare_error_s';
+const ESTIMATE_COLUMNS = 't_s,at_wall_s,at_counter_s,offset_s,drift,p00,p01,p11,max_error_s,by,used,not_used';
+
+/**
+ * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
+ * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
+ * `estimates-NAME.csv`, one row a round. Numbers are written so that they read back as the same doubles.
+ */
+@plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
+export class CsvSink implements Sink {
+  readonly interval: number;
+  private readonly folder: string;
+  private readonly files = new Map<string, CsvFile>();
+
+  constructor(
+    @inject(PluginOptions) options: z.output<typeof Options>,
+    @inject(OutputFolder) folder: string | undefined,
+  ) {
+    if (folder === undefined) throw new InputError('sink csv', 'has no folder to write to: give one with --out DIR');
+    this.interval = options.interval;
+    this.folder = folder;
+  }
+
+  start({ epoch, pipelines }: RunInfo): void {
+    const measurements = this.file('measurements', MEASUREMENT_COLUMNS, `# escapement-measurements 1, epoch ${epoch}`);
+    measurements.flush();
+    for (const name of ['bare-clock', ...pipelines]) this.file(`samples-${name}`, SAMPLE_COLUMNS);
+    for (const name of pipelines) this.file(`estimates-${name}`, ESTIMATE_COLUMNS);
+  }
+
+  exchange({ t, event, group, outstanding, truth }: ExchangeRecord): void {
+    const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
+    const file = this.file('measurements', MEASUREMENT_COLUMNS);
+    if (event.type === 'exchange') {
+      const { source, sent, arrived, ...rest } = event.exchange;
+      file.row(
+        `${text(group)},${text(source)},exchange,,${outstanding},${sent.wall},${sent.counter},${arrived.wall},` +
+          `${arrived.counter},${rest.receive},${rest.transmit},${rest.leap},${rest.stratum},${rest.precision},` +
+          `${rest.rootDelay},${rest.rootDispersion},${rest.referenceId},${row}`,
+      );
+    } else {
+      const { source, sent, settled, reason } = event.failure;
+      file.row(
+        `${text(group)},${text(source)},failure,${text(reason)},${outstanding},${sent.wall},${sent.counter},` +
+          `${settled.wall},${settled.counter},,,,,,,,,${row}`,
+      );
+    }
+  }
+
+  sample({ t, pipeline, reading, told, error, bareError }: Sample): void {
+    this.file(`samples-${pipeline}`, SAMPLE_COLUMNS).row(
+      `${t},${reading.wall},${reading.counter},${told.time},${told.offset},${told.uncertainty ?? ''},${told.level},` +
+        `${told.maxError ?? ''},${text(told.by)},${error ?? ''},${bareError ?? ''}`,
+    );
+  }
+
+  round({ t, pipeline, estimate, verdicts }: RoundRecord): void {
+    const state =
+      estimate === undefined
+        ? ',,,,,,,,'
+        : `${estimate.at.wall},${estimate.at.counter},${estimate.offset},${estimate.drift},${estimate.p00},` +
+          `${estimate.p01},${estimate.p11},${estimate.maxError},${text(estimate.by)}`;
+    const used = verdicts.filter(verdict => verdict.used).map(({ source }) => source);
+    const left = verdicts.filter(verdict => !verdict.used).map(({ source, reason }) => `${source}: ${reason}`);
+    this.file(`estimates-${pipeline}`, ESTIMATE_COLUMNS).row(
+      `${t},${state},${text(used.join('; '))},${text(left.join('; '))}`,
+    );
+  }
+
+  finish(): void {
+    for (const file of this.files.values()) file.close();
+  }
+
+  private file(name: string, columns: string, comment?: string): CsvFile {
+    let file = this.files.get(name);
+    if (file === undefined) {
+      file = new CsvFile(join(this.folder, `${name}.csv`));
+      if (comment !== undefined) file.row(comment);
+      file.row(columns);
+      this.files.set(name, file);
+    }
+    return file;
+  }
+}
+
+function text(value: string): string {
+  return /[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+}
+
+class CsvFile {
+  private readonly descriptor: number;
+  private buffer = '';
+
+  constructor(path: string) {
+    this.descriptor = openSync(path, 'w');
+  }
+
+  row(line: string): void {
+    this.buffer += `${line}\n`;
+    if (this.buffer.length >= BUFFER) this.flush();
+  }
+
+  flush(): void {
+    writeSync(this.descriptor, this.buffer);
+    this.buffer = '';
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.descriptor);
+  }
+}

@@ -1,0 +1,83 @@
+import { inject } from 'inversify';
+import { merge, type Observable } from 'rxjs';
+import { z } from 'zod';
+import { type Poller, type Source, type SourceEvent, World } from '../../core/contracts/index.js';
+import { InputError } from '../../core/errors.js';
+import { Association } from '../../core/ntp/association.js';
+import { choice } from '../../core/plugin/choice.js';
+import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { PartName, PluginFactory, ServerNames } from '../../core/plugin/tokens.js';
+import { duration } from '../../core/quantity.js';
+
+const Options = z.strictObject({
+  servers: z
+    .array(z.string().min(1))
+    .min(1)
+    .optional()
+    .meta({
+      description: 'Names of simulated servers, or HOST[:PORT] of real ones; left out: all of the simulated world.',
+    }),
+  poller: choice('poller', 'When to ask again.').prefault('fixed'),
+  timeout: duration('How long an answer is waited for.').prefault('1 s'),
+  maxDistance: duration('Answers with this root distance or more are unusable (RFC 5905: MAXDIST).').prefault('1.5 s'),
+});
+
+/** Any number of NTP servers, each asked through an RFC 5905 client association of its own. */
+@plugin({
+  kind: 'source',
+  name: 'ntp',
+  summary: 'NTP servers, simulated or real, through an RFC 5905 client',
+  options: Options,
+})
+export class NtpSource implements Source {
+  readonly events: Observable<SourceEvent>;
+  readonly servers: readonly string[];
+  private readonly associations: readonly Association[];
+
+  constructor(
+    @inject(PluginOptions) options: z.output<typeof Options>,
+    @inject(World) world: World,
+    @inject(PartName) part: string,
+    @inject(ServerNames) known: readonly string[],
+    @inject(PluginFactory) make: PluginFactory,
+  ) {
+    this.servers = options.servers ?? known;
+    if (this.servers.length === 0) throw new InputError(`sources.${part}`, 'expected `servers`, found none');
+    if (new Set(this.servers).size < this.servers.length) {
+      throw new InputError(`sources.${part}.servers`, 'names one server twice');
+    }
+    this.associations = this.servers.map(server => {
+      const target = parseTarget(server, `sources.${part}.servers`);
+      if (world.kind === 'simulated') world.network.resolve(target.host, target.port);
+      const poller: Poller = make('poller', options.poller);
+      return new Association(server, `${part}/${server}`, target, world, poller, options);
+    });
+    this.events = merge(...this.associations.map(association => association.events));
+  }
+
+  get outstanding(): number {
+    let open = 0;
+    for (const association of this.associations) if (association.outstanding) open += 1;
+    return open;
+  }
+
+  start(): void {
+    for (const association of this.associations) association.start();
+  }
+
+  stop(): void {
+    for (const association of this.associations) association.stop();
+  }
+}
+
+/** HOST, HOST:PORT, [IPv6] or [IPv6]:PORT. */
+function parseTarget(text: string, place: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
+  if (match === null) {
+    if (text.includes(':') && /^[\da-f:.]+$/i.test(text)) return { host: text, port: 123 };
+    throw new InputError(place, `expected HOST[:PORT], found '${text}'`);
+  }
+  const port = match[3] === undefined ? 123 : Number(match[3]);
+  if (port < 1 || port > 65535) throw new InputError(place, `expected a port from 1 to 65535, found ${port}`);
+  return { host: match[1] ?? match[2]!, port };
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import {
+  type ClockReading,
+  type CorrectedTime,
+  type Estimate,
+  type Timekeeper,
+  timeOn,
+} from '../../core/contracts/index.js';
+import { bareTime, timeWith } from '../../core/pipeline/telling.js';
+import { plugin } from '../../core/plugin/registry.js';
+
+const Options = z.strictObject({});
+
+/** Clock + offset + drift × time since the estimate (ChronoTick's Fix 1). */
+@plugin({
+  kind: 'timekeeper',
+  name: 'drift',
+  summary: 'Clock + offset + drift × time since the estimate (Fix 1)',
+  options: Options,
+})
+export class DriftTimekeeper implements Timekeeper {
+  tell(estimate: Estimate | undefined, reading: ClockReading, level: number): CorrectedTime {
+    if (estimate === undefined) return bareTime(reading, level);
+    const { axis, at, offset, drift } = estimate;
+    return timeWith(estimate, reading, axis, offset + drift * (timeOn(axis, reading) - timeOn(axis, at)), level);
+  }
+}
