@@ -1,1 +1,13 @@
-export async function schema(_options: unknown): Promise<void> {}
+import { writeFileSync } from 'node:fs';
+import { scenarioJsonSchema } from '../core/experiment/json-schema.js';
+import { loadAllPlugins } from '../plugins/index.js';
+import { loadExternalPlugins } from './external-plugins.js';
+
+/** `escapement schema`: the JSON Schema of scenarios, with every plugin and its options in it. */
+export async function schema(options: { readonly out?: string; readonly plugin?: readonly string[] }): Promise<void> {
+  await loadAllPlugins();
+  await loadExternalPlugins(options.plugin ?? []);
+  const text = `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`;
+  if (options.out === undefined) process.stdout.write(text);
+  else writeFileSync(options.out, text);
+}

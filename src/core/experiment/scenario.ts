@@ -50,13 +50,16 @@ export interface FaultChoice {
   readonly fault: PluginChoice;
 }
 
+/** The key under which the schema says that a fault on the timeline stands here. */
+export const FAULT_KEY = 'x-escapement-fault';
+
 const FaultEntry = z
   .union([
     z.looseObject({ use: z.string(), ...Timing }),
     // A resolved scenario has the fault's options apart from its timing.
     z.strictObject({ ...Timing, fault: choice('fault', 'The fault and its options.') }),
   ])
-  .meta({ description: 'A fault on the timeline.', 'x-escapement-fault': true })
+  .meta({ description: 'A fault on the timeline.', [FAULT_KEY]: true })
   .transform((value, context): FaultChoice => {
     if (!('use' in value)) return value;
     const { at, for: lasting, every, ...fault } = value;
@@ -76,12 +79,9 @@ const ReplayedWorld = z
   .strictObject({
     kind: z.literal('replayed'),
     trace: z.string().meta({ description: 'A recording, relative to the scenario file.' }),
-    truth: z
-      .string()
-      .optional()
-      .meta({
-        description: "The local clock's error against truth, where it is known: t_true_s, free_running_error_s.",
-      }),
+    truth: z.string().optional().meta({
+      description: "The local clock's error against truth, where it is known: t_true_s, free_running_error_s.",
+    }),
     format: z.string().optional().meta({ description: 'Name of the format; left out, it is recognised.' }),
   })
   .meta({ description: 'Measurements from a file.' });
@@ -182,7 +182,7 @@ export const ScenarioSchema = z
     sinks: z.array(choice('sink', 'Writes, shows or serves what the run produces.')).default([]),
     expectations: z.array(Expectation).default([]),
   })
-  .meta({ id: 'scenario', title: 'An Escapement scenario' });
+  .meta({ title: 'An Escapement scenario' });
 
 export type Scenario = z.output<typeof ScenarioSchema>;
 export type PipelineSpec = Scenario['pipelines'][number];
