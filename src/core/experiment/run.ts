@@ -237,8 +237,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
+  // Named by what they are and when they strike, so that one more fault in the list leaves the others' draws alone.
+  const namesakes = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const part = `faults/${index}-${entry.fault.use}`;
+    const name = `faults/${entry.fault.use}@${entry.at}`;
+    const earlier = namesakes.get(name) ?? 0;
+    namesakes.set(name, earlier + 1);
+    const part = earlier === 0 ? name : `${name}#${earlier}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {

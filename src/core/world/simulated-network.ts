@@ -49,7 +49,7 @@ const PORT = 123;
 export class SimulatedNetwork implements Network {
   private readonly servers = new Map<string, SimulatedServer>();
   private readonly effects: EffectEntry[] = [];
-  private effectsMade = 0;
+  private readonly effectsMade = new Map<string, number>();
   private nextPort = 49152;
 
   constructor(
@@ -79,7 +79,10 @@ export class SimulatedNetwork implements Network {
 
   disturb(selector: PathSelector, effect: PathEffect, name: string): () => void {
     for (const server of selector.servers ?? []) this.find(server, name);
-    const entry = new EffectEntry(selector, effect, `${name}#${this.effectsMade++}`);
+    // Counted for each fault by itself: its draws are no concern of the others'.
+    const made = this.effectsMade.get(name) ?? 0;
+    this.effectsMade.set(name, made + 1);
+    const entry = new EffectEntry(selector, effect, `${name}/${made}`);
     this.effects.push(entry);
     return () => {
       const index = this.effects.indexOf(entry);
