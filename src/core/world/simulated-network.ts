@@ -1,4 +1,4 @@
-import { Subject } from 'rxjs';
+import { type Observable, Subject } from 'rxjs';
 import type {
   ClockReading,
   Datagram,
@@ -50,7 +50,6 @@ export class SimulatedNetwork implements Network {
   private readonly servers = new Map<string, SimulatedServer>();
   private readonly effects: EffectEntry[] = [];
   private readonly effectsMade = new Map<string, number>();
-  private nextPort = 49152;
 
   constructor(
     private readonly truth: VirtualScheduler,
@@ -91,22 +90,22 @@ export class SimulatedNetwork implements Network {
   }
 
   open(path: string): DatagramSocket {
-    return new SimulatedSocket(this, path, this.nextPort++);
+    return new SimulatedSocket(this, path);
   }
 
   /** Sends one datagram on its way through a server and back. */
-  exchange(socket: SimulatedSocket, bytes: Uint8Array, to: Endpoint): ClockReading {
+  exchange(socket: SimulatedSocket, path: string, bytes: Uint8Array, to: Endpoint): ClockReading {
     const sent = this.clock.read();
     const server = this.find(to.address, `server '${to.address}'`);
-    const out = this.fate(server, socket.path, 'out');
-    const back = this.fate(server, socket.path, 'back');
+    const out = this.fate(server, path, 'out');
+    const back = this.fate(server, path, 'back');
     if (out === undefined) return sent;
     this.truth.at(this.truth.time + out, () => {
       const receive = server.timeAt(this.truth.time);
       const { processing, state } = server.options;
       const answer = respond(bytes, state, receive, receive + processing, this.epoch);
       if (answer === undefined || back === undefined) return;
-      this.truth.at(this.truth.time + processing + back, () => socket.deliver(answer, to, this.clock));
+      this.truth.at(this.truth.time + processing + back, () => socket.deliver(answer, to, this.clock.read()));
     });
     return sent;
   }
@@ -178,25 +177,31 @@ export class SimulatedServer implements ServerControls {
 }
 
 class SimulatedSocket implements DatagramSocket {
-  readonly received = new Subject<Datagram>();
-  private closed = false;
+  // Hard-private: a plugin may hold this object, and must not find true time through it.
+  readonly #network: SimulatedNetwork;
+  readonly #path: string;
+  readonly #received = new Subject<Datagram>();
+  #closed = false;
 
-  constructor(
-    private readonly network: SimulatedNetwork,
-    readonly path: string,
-    readonly port: number,
-  ) {}
-
-  send(bytes: Uint8Array, to: Endpoint): ClockReading {
-    if (this.closed) throw new InputError(this.path, 'the socket is closed');
-    return this.network.exchange(this, bytes, to);
+  constructor(network: SimulatedNetwork, path: string) {
+    this.#network = network;
+    this.#path = path;
   }
 
-  deliver(bytes: Uint8Array, from: Endpoint, clock: SimulatedClock): void {
-    if (!this.closed) this.received.next({ bytes, from, at: clock.read() });
+  get received(): Observable<Datagram> {
+    return this.#received;
+  }
+
+  send(bytes: Uint8Array, to: Endpoint): ClockReading {
+    if (this.#closed) throw new InputError(this.#path, 'the socket is closed');
+    return this.#network.exchange(this, this.#path, bytes, to);
+  }
+
+  deliver(bytes: Uint8Array, from: Endpoint, at: ClockReading): void {
+    if (!this.#closed) this.#received.next({ bytes, from, at });
   }
 
   close(): void {
-    this.closed = true;
+    this.#closed = true;
   }
 }

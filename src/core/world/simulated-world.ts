@@ -47,7 +47,8 @@ export class SimulatedWorld {
         open: (path: string) => network.open(path),
       }),
       scheduler: new LocalScheduler(this.truth, this.clock),
-      random,
+      // A name space of its own: nobody can ask for the clock's or the network's streams and know what they will draw.
+      random: (path: string) => random(`plugins/${path}`),
       epoch,
     });
   }
