@@ -20,6 +20,8 @@ export interface KnownClock {
  * kept as a number of its own, never as the difference of two instants.
  */
 export class SimulatedClock implements Clock, ClockControls, KnownClock, CounterOfTruth {
+  /** Called when the counter's future changes: timers that wait for it are due at another time. */
+  onChange: () => void = () => {};
   private wallStep = 0;
   private frequencyStep = 0;
   private steppedPhase = 0;
@@ -79,6 +81,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     this.steppedPhase += this.frequencyStep * (now - this.steppedAt);
     this.steppedAt = now;
     this.frequencyStep += by;
+    this.onChange();
   }
 
   private phaseAt(t: number): number {
