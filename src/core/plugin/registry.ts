@@ -1,5 +1,5 @@
 import { type Container, ContainerModule, injectable } from 'inversify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type {
   ClockPlugin,
   Combiner,
@@ -92,8 +92,13 @@ export function plugin<K extends PluginKind>(declaration: PluginDeclaration<K>) 
     if (registered.has(key)) {
       throw new InputError(type.name, `there is already a ${declaration.kind} named '${declaration.name}'`);
     }
-    registered.set(key, { ...declaration, module, type });
+    registered.set(key, { ...declaration, options: strict(declaration.options), module, type });
   };
+}
+
+/** A misspelt option is an error, also where an author wrote `z.object`. */
+function strict(options: OptionsSchema): OptionsSchema {
+  return options instanceof z.ZodObject && options.def.catchall === undefined ? options.strict() : options;
 }
 
 /** The plugins of a kind that have been loaded, by name. */
