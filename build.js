@@ -21,6 +21,17 @@ const glob = {
   },
 };
 
+/** zod's messages in English only: its thirty other languages are half of the bundle. */
+const oneLanguage = {
+  name: 'one-language',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, () => ({
+      contents: "export { default as en } from './en.js';",
+      loader: 'js',
+    }));
+  },
+};
+
 rmSync('dist', { recursive: true, force: true });
 await build({
   entryPoints: ['src/index.ts', 'src/cli/main.ts', 'src/bench.ts'],
@@ -35,7 +46,7 @@ await build({
   minifySyntax: true,
   minifyWhitespace: false,
   external: ['koffi', 'onnxruntime-node', 'jiti'],
-  plugins: [glob],
+  plugins: [glob, oneLanguage],
   // CommonJS dependencies inside an ESM bundle ask for `require`.
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
