@@ -1,6 +1,7 @@
 // Bundles src/ into dist/ with code splitting: every plugin file and every command is a chunk of its own, so that a
 // plugin (and whatever heavy package it needs) is loaded only when a scenario names it.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { platform } from 'node:os';
 import { build } from 'esbuild';
 
 // import.meta.glob as Vite has it: a map from each file to a function that imports it.
@@ -53,3 +54,9 @@ await build({
   },
   logLevel: 'warning',
 });
+
+// `npx escapement` in a clone: npm links the commands of dependencies only, not the package's own.
+const link = 'node_modules/.bin/escapement';
+if (platform() !== 'win32' && existsSync('node_modules/.bin') && !existsSync(link)) {
+  symlinkSync('../../bin/escapement.js', link);
+}
