@@ -1,6 +1,6 @@
 // Bundles src/ into dist/ with code splitting: every plugin file and every command is a chunk of its own, so that a
 // plugin (and whatever heavy package it needs) is loaded only when a scenario names it.
-import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { platform } from 'node:os';
 import { build } from 'esbuild';
 
@@ -55,8 +55,12 @@ await build({
   logLevel: 'warning',
 });
 
-// `npx escapement` in a clone: npm links the commands of dependencies only, not the package's own.
-const link = 'node_modules/.bin/escapement';
-if (platform() !== 'win32' && existsSync('node_modules/.bin') && !existsSync(link)) {
-  symlinkSync('../../bin/escapement.js', link);
+// `npx escapement` in a clone. npm links the commands of dependencies only, and what it does for a package's own `bin`
+// (installing it into its cache) fails in npm 11; so package.json gets its `bin` when it is packed, and a clone this:
+const commands = 'node_modules/.bin';
+if (existsSync(commands)) {
+  rmSync(`${commands}/escapement`, { force: true });
+  if (platform() === 'win32')
+    writeFileSync(`${commands}/escapement.cmd`, '@node "%~dp0\\..\\..\\bin\\escapement.js" %*\r\n');
+  else symlinkSync('../../bin/escapement.js', `${commands}/escapement`);
 }
