@@ -57,6 +57,8 @@ export class Scorer {
     private readonly level: number,
     private readonly reference: 'truth' | 'ntp',
     start: number,
+    /** Ends the run: a sink threw, outside any operator that would catch it. */
+    private readonly fail: (error: unknown) => void,
   ) {
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
@@ -143,15 +145,15 @@ export class Scorer {
   }
 
   exchange(record: ExchangeRecord): void {
-    for (const sink of this.sinks) sink.exchange?.(record);
+    this.notify(sink => sink.exchange?.(record));
   }
 
   round(record: RoundRecord): void {
-    for (const sink of this.sinks) sink.round?.(record);
+    this.notify(sink => sink.round?.(record));
   }
 
   event(record: EventRecord): void {
-    for (const sink of this.sinks) sink.event?.(record);
+    this.notify(sink => sink.event?.(record));
   }
 
   summaries(): readonly PipelineSummary[] {
@@ -164,7 +166,17 @@ export class Scorer {
   }
 
   private emitScored(sample: Sample): void {
-    for (const sink of this.sinks) sink.scored?.(sample);
+    this.notify(sink => sink.scored?.(sample));
+  }
+
+  private notify(tell: (sink: Sink) => void): void {
+    for (const sink of this.sinks) {
+      try {
+        tell(sink);
+      } catch (error) {
+        this.fail(error);
+      }
+    }
   }
 
   private scoreAgainstTruth(now: TrueReading): void {

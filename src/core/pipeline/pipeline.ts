@@ -1,5 +1,6 @@
 import { concatMap, merge, Observable } from 'rxjs';
 import {
+  type Anchor,
   type Axis,
   type ClockReading,
   type Combiner,
@@ -8,6 +9,7 @@ import {
   type Estimate,
   type Filter,
   type History,
+  isDeclined,
   isRejection,
   type Measurement,
   measure,
@@ -21,12 +23,16 @@ import {
   type World,
 } from '../contracts/index.js';
 import { InputError } from '../errors.js';
+import { COMBINED } from './combined.js';
 import { anchorAt } from './estimates.js';
 import { MeasurementRing } from './measurement-log.js';
 import { closeRounds } from './rounds.js';
 
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
+
+/** A source that has been silent for longer than this has no say in a round, seconds. */
+const OTHERS_AGE = 2048;
 
 /** The plugins of one pipeline, made. */
 export interface PipelineParts {
@@ -40,6 +46,14 @@ export interface PipelineParts {
   readonly predictor: Predictor;
   readonly corrector: Corrector;
   readonly timekeeper: Timekeeper;
+}
+
+/** Turns the verdicts on a measurement's sources to "not used". */
+function decline(verdicts: Verdict[], source: string, reason: string): void {
+  const sources = source.split(COMBINED);
+  verdicts.forEach((verdict, index) => {
+    if (verdict.used && sources.includes(verdict.source)) verdicts[index] = { ...verdict, used: false, reason };
+  });
 }
 
 type Outcome = Omit<RoundRecord, 't'>;
@@ -57,6 +71,7 @@ export class Pipeline {
   private readonly observed = new MeasurementRing(HISTORY);
   private readonly history: History;
   private readonly filters = new Map<string, readonly Filter[]>();
+  private readonly latest = new Map<string, Measurement>();
   private posterior: Estimate | undefined;
   private inForce: Estimate | undefined;
 
@@ -98,7 +113,14 @@ export class Pipeline {
       const next = (index: number): void => {
         const measurement = chosen[index];
         if (measurement !== undefined) {
-          this.step(measurement, () => next(index + 1), fail);
+          this.step(
+            measurement,
+            declined => {
+              if (declined !== undefined) decline(verdicts, measurement.source, declined);
+              next(index + 1);
+            },
+            fail,
+          );
           return;
         }
         subscriber.next({ pipeline: this.name, measurements: heard, verdicts, mad, estimate: this.inForce });
@@ -122,6 +144,7 @@ export class Pipeline {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
       } else {
         this.observed.add(filtered);
+        this.latest.set(filtered.source, filtered);
         passed.push(filtered);
       }
     }
@@ -131,13 +154,31 @@ export class Pipeline {
       if (combiner === undefined) {
         for (const { source } of passed) verdicts.push({ source, used: true, reason: 'taken' });
       } else {
-        const combination = this.guard('combiner', () => combiner.combine(passed));
+        const others = this.othersThan(passed);
+        const combination = this.guard('combiner', () => combiner.combine(passed, others));
         chosen = combination.measurements;
         mad = combination.mad;
         verdicts.push(...combination.verdicts);
       }
     }
     return { chosen, verdicts, mad, heard };
+  }
+
+  /**
+   * The last measurement of every source that is not in the round, brought forward by the drift believed in: what the
+   * round can be compared with when sources are not asked in step.
+   */
+  private othersThan(round: readonly Measurement[]): readonly Measurement[] {
+    const { axis } = this.parts;
+    const now = round.at(-1)!.at;
+    const drift = this.posterior?.drift ?? 0;
+    const others: Measurement[] = [];
+    for (const measurement of this.latest.values()) {
+      if (round.some(({ source }) => source === measurement.source)) continue;
+      const age = timeOn(axis, now) - timeOn(axis, measurement.at);
+      if (age >= 0 && age <= OTHERS_AGE) others.push({ ...measurement, offset: measurement.offset + drift * age });
+    }
+    return others;
   }
 
   private filter(measurement: Measurement) {
@@ -155,20 +196,25 @@ export class Pipeline {
     return current;
   }
 
-  /** Predict, correct, remember; the predictor is asked again where the corrector passes. */
-  private step(measurement: Measurement, done: () => void, fail: (error: unknown) => void): void {
+  /** Predict, correct, remember; the predictor is asked again where the corrector has nothing to say. */
+  private step(measurement: Measurement, done: (declined?: string) => void, fail: (error: unknown) => void): void {
     const { corrector } = this.parts;
     this.predict(
       measurement.at,
       prior => {
-        const posterior = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
+        const answer = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
         this.measurements.add(measurement);
-        const adopt = (estimate: Estimate | undefined): void => {
-          this.adopt(estimate, measurement);
+        if (answer !== undefined && !isDeclined(answer)) {
+          this.adopt(answer, this.anchorOf(measurement));
           done();
+          return;
+        }
+        const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
+        const again = (estimate: Estimate | undefined): void => {
+          this.adopt(estimate, anchor);
+          done(answer?.declined);
         };
-        if (posterior === undefined || posterior === prior) this.predict(measurement.at, adopt, fail);
-        else adopt(posterior);
+        this.predict(measurement.at, again, fail);
       },
       fail,
     );
@@ -198,12 +244,15 @@ export class Pipeline {
     }
   }
 
-  private adopt(estimate: Estimate | undefined, measurement: Measurement): void {
+  private adopt(estimate: Estimate | undefined, anchor: Anchor | undefined): void {
     if (estimate === undefined) return;
     this.check(estimate);
-    const time = timeOn(this.parts.axis, measurement.at) + measurement.offset;
-    this.posterior = anchorAt(estimate, { at: measurement.at, time });
+    this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
     this.inForce = this.posterior;
+  }
+
+  private anchorOf({ at, offset }: Measurement): Anchor {
+    return { at, time: timeOn(this.parts.axis, at) + offset };
   }
 
   /** An estimate that is not finite would turn everything after it into NaN: it ends the run, and says whose it is. */

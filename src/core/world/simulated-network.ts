@@ -1,4 +1,4 @@
-import { type Observable, Subject } from 'rxjs';
+import { Subject } from 'rxjs';
 import type {
   ClockReading,
   Datagram,
@@ -49,7 +49,8 @@ const PORT = 123;
 export class SimulatedNetwork implements Network {
   private readonly servers = new Map<string, SimulatedServer>();
   private readonly effects: EffectEntry[] = [];
-  private readonly effectsMade = new Map<string, number>();
+  private readonly faults = new Map<string, FaultStreams>();
+  private nextPort = 49152;
 
   constructor(
     private readonly truth: VirtualScheduler,
@@ -78,10 +79,7 @@ export class SimulatedNetwork implements Network {
 
   disturb(selector: PathSelector, effect: PathEffect, name: string): () => void {
     for (const server of selector.servers ?? []) this.find(server, name);
-    // Counted for each fault by itself: its draws are no concern of the others'.
-    const made = this.effectsMade.get(name) ?? 0;
-    this.effectsMade.set(name, made + 1);
-    const entry = new EffectEntry(selector, effect, `${name}/${made}`);
+    const entry = new EffectEntry(selector, effect, this.streamsOf(name));
     this.effects.push(entry);
     return () => {
       const index = this.effects.indexOf(entry);
@@ -90,15 +88,15 @@ export class SimulatedNetwork implements Network {
   }
 
   open(path: string): DatagramSocket {
-    return new SimulatedSocket(this, path);
+    return new SimulatedSocket(this, path, this.nextPort++);
   }
 
   /** Sends one datagram on its way through a server and back. */
-  exchange(socket: SimulatedSocket, path: string, bytes: Uint8Array, to: Endpoint): ClockReading {
+  exchange(socket: SimulatedSocket, bytes: Uint8Array, to: Endpoint): ClockReading {
     const sent = this.clock.read();
     const server = this.find(to.address, `server '${to.address}'`);
-    const out = this.fate(server, path, 'out');
-    const back = this.fate(server, path, 'back');
+    const out = this.fate(server, socket.path, 'out');
+    const back = this.fate(server, socket.path, 'back');
     if (out === undefined) return sent;
     this.truth.at(this.truth.time + out, () => {
       const receive = server.timeAt(this.truth.time);
@@ -110,43 +108,61 @@ export class SimulatedNetwork implements Network {
     return sent;
   }
 
+  /** A fault keeps its streams from one strike to the next. */
+  private streamsOf(fault: string): FaultStreams {
+    let streams = this.faults.get(fault);
+    if (streams === undefined) {
+      streams = new FaultStreams(fault, this.random);
+      this.faults.set(fault, streams);
+    }
+    return streams;
+  }
+
   /** Seconds under way, or undefined if the packet is lost. Always the same draws, whatever they turn out to be. */
   private fate(server: SimulatedServer, association: string, direction: Direction): number | undefined {
     const path = server.options[direction];
     const random = server.stream(association, direction, this.random);
     let lost = path.loss > 0 && random.uniform() < path.loss;
-    let delay = path.delay + (path.jitter?.draw(random) ?? 0);
+    let delay = path.delay + (path.jitter?.draw(random, this.truth.time) ?? 0);
     for (const entry of this.effects) {
       if (!entry.concerns(server.options.name, direction)) continue;
-      const own = entry.stream(`${server.options.name}/${association}/${direction}`, this.random);
-      if (entry.effect.lost?.(own)) lost = true;
-      delay += entry.effect.delay?.(own) ?? 0;
+      const own = entry.streams.get(`${server.options.name}/${association}/${direction}`);
+      if (entry.effect.lost?.(own, this.truth.time)) lost = true;
+      delay += entry.effect.delay?.(own, this.truth.time) ?? 0;
     }
     return lost ? undefined : delay;
   }
 }
 
-class EffectEntry {
+/** What one fault's effects draw from, by server, association and direction. */
+class FaultStreams {
   private readonly streams = new Map<string, RandomStream>();
 
   constructor(
+    private readonly fault: string,
+    private readonly random: (path: string) => RandomStream,
+  ) {}
+
+  get(packets: string): RandomStream {
+    let stream = this.streams.get(packets);
+    if (stream === undefined) {
+      stream = this.random(`${this.fault}/${packets}`);
+      this.streams.set(packets, stream);
+    }
+    return stream;
+  }
+}
+
+class EffectEntry {
+  constructor(
     private readonly selector: PathSelector,
     readonly effect: PathEffect,
-    readonly name: string,
+    readonly streams: FaultStreams,
   ) {}
 
   concerns(server: string, direction: Direction): boolean {
     const { servers, directions } = this.selector;
     return (servers?.includes(server) ?? true) && (directions?.includes(direction) ?? true);
-  }
-
-  stream(packets: string, random: (path: string) => RandomStream): RandomStream {
-    let stream = this.streams.get(packets);
-    if (stream === undefined) {
-      stream = random(`${this.name}/${packets}`);
-      this.streams.set(packets, stream);
-    }
-    return stream;
   }
 }
 
@@ -177,28 +193,26 @@ export class SimulatedServer implements ServerControls {
 }
 
 class SimulatedSocket implements DatagramSocket {
-  // Hard-private: a plugin may hold this object, and must not find true time through it.
+  readonly received = new Subject<Datagram>();
+  // Hard-private: a plugin holds this object, and must not find the truth through it.
   readonly #network: SimulatedNetwork;
-  readonly #path: string;
-  readonly #received = new Subject<Datagram>();
   #closed = false;
 
-  constructor(network: SimulatedNetwork, path: string) {
+  constructor(
+    network: SimulatedNetwork,
+    readonly path: string,
+    readonly port: number,
+  ) {
     this.#network = network;
-    this.#path = path;
-  }
-
-  get received(): Observable<Datagram> {
-    return this.#received;
   }
 
   send(bytes: Uint8Array, to: Endpoint): ClockReading {
-    if (this.#closed) throw new InputError(this.#path, 'the socket is closed');
-    return this.#network.exchange(this, this.#path, bytes, to);
+    if (this.#closed) throw new InputError(this.path, 'the socket is closed');
+    return this.#network.exchange(this, bytes, to);
   }
 
   deliver(bytes: Uint8Array, from: Endpoint, at: ClockReading): void {
-    if (!this.#closed) this.#received.next({ bytes, from, at });
+    if (!this.#closed) this.received.next({ bytes, from, at });
   }
 
   close(): void {

@@ -11,7 +11,9 @@ import { oscillator } from '../../support/oscillator.js';
 function machine(model: ClockModel) {
   const truth = new VirtualScheduler();
   const clock = new SimulatedClock(model, truth);
-  return { truth, clock, scheduler: new LocalScheduler(truth, clock) };
+  const scheduler = new LocalScheduler(truth, clock);
+  clock.onChange = () => scheduler.rearm();
+  return { truth, clock, scheduler };
 }
 
 const steady = (frequencyError: number, timeError = 0): ClockModel => oscillator({ frequencyError, timeError });
