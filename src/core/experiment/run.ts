@@ -253,13 +253,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
-  // Named by what they are, not by their place in the list: another fault before them leaves their draws alone.
-  const seen = new Map<string, number>();
+  // Named by what they are and when they strike, so that one more fault in the list leaves the others' draws alone.
+  const namesakes = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const what = `faults/${JSON.stringify([entry.at, entry.for ?? null, entry.every ?? null, entry.fault])}`;
-    const twins = seen.get(what) ?? 0;
-    seen.set(what, twins + 1);
-    const part = twins === 0 ? what : `${what}#${twins}`;
+    const name = `faults/${entry.fault.use}@${entry.at}`;
+    const earlier = namesakes.get(name) ?? 0;
+    namesakes.set(name, earlier + 1);
+    const part = earlier === 0 ? name : `${name}#${earlier}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {

@@ -8,13 +8,12 @@ export interface CounterOfTruth {
   counterAt(t: number): number;
   /** Fractional frequency error at t, s/s: only a guess of when a timer is due. */
   frequencyAt(t: number): number;
+  /** Calls the listener when the rate has jumped, as a fault makes it: guesses made before are void. */
+  onRateStep?(listener: () => void): void;
 }
 
 /** Timers are good to a microsecond, as those of an operating system at best are. */
 const RESOLUTION = 1e-6;
-
-/** The least rate that a counter is taken to run at: one that stands still is looked at again in time. */
-const SLOWEST = 1e-3;
 
 /** How far from a whole second a first guess of a timer's instant may be wrong, seconds. */
 const GUESS = 0.01;
@@ -44,6 +43,10 @@ export class LocalScheduler extends BaseScheduler {
     super();
     this.#truth = truth;
     this.#clock = clock;
+    clock.onRateStep?.(() => {
+      this.#second = Number.NaN;
+      this.#setWake();
+    });
   }
 
   get time(): number {
@@ -61,19 +64,13 @@ export class LocalScheduler extends BaseScheduler {
     this.#truth.settle(answer, deliver, fail);
   }
 
-  /** Looks again at when the first task is due: the counter's frequency has changed. */
-  rearm(): void {
-    this.#second = Number.NaN;
-    this.#setWake();
-  }
-
   /** The true time at which the counter reads `due`, reckoned from the whole second that `now` is in. */
   #instantOf(due: number, now: number): number {
     const second = Math.floor(now);
     if (second !== this.#second) {
       this.#second = second;
       this.#counter = this.#clock.counterAt(second);
-      this.#rate = Math.max(SLOWEST, 1 + this.#clock.frequencyAt(second));
+      this.#rate = Math.max(0.01, 1 + this.#clock.frequencyAt(second));
     }
     return second + (due - this.#counter) / this.#rate;
   }

@@ -11,9 +11,7 @@ import { oscillator } from '../../support/oscillator.js';
 function machine(model: ClockModel) {
   const truth = new VirtualScheduler();
   const clock = new SimulatedClock(model, truth);
-  const scheduler = new LocalScheduler(truth, clock);
-  clock.onChange = () => scheduler.rearm();
-  return { truth, clock, scheduler };
+  return { truth, clock, scheduler: new LocalScheduler(truth, clock) };
 }
 
 const steady = (frequencyError: number, timeError = 0): ClockModel => oscillator({ frequencyError, timeError });
