@@ -53,6 +53,7 @@ export interface Datagram {
 export interface DatagramSocket {
   /** Sends, and returns the reading taken next to the departure. */
   send(bytes: Uint8Array, to: Endpoint): ClockReading;
+  /** Never emits from within `send`. */
   readonly received: Observable<Datagram>;
   close(): void;
 }
