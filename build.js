@@ -33,7 +33,7 @@ await build({
   platform: 'node',
   target: 'node20',
   minifySyntax: true,
-  minifyWhitespace: true,
+  minifyWhitespace: false,
   external: ['koffi', 'onnxruntime-node', 'jiti'],
   plugins: [glob],
   // CommonJS dependencies inside an ESM bundle ask for `require`.

@@ -46,6 +46,8 @@ export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
+  /** The bare clock's bounds are always unknown: one answer stands for all. */
+  private readonly unknown: CorrectedTime;
   private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
 
   constructor(
@@ -56,6 +58,7 @@ export class Scorer {
     private readonly reference: 'truth' | 'ntp',
     start: number,
   ) {
+    this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
       sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
@@ -67,6 +70,12 @@ export class Scorer {
     const scoring = new Grid(interval, start, jitter);
     const { sinkGrids } = this;
     return to => {
+      if (sinkGrids.length === 0) {
+        for (; scoring.next <= to; scoring.advance()) {
+          if (scoring.next >= this.warmup) this.scoreAgainstTruth(clock.sampleAt(scoring.next));
+        }
+        return;
+      }
       for (;;) {
         let t = scoring.next;
         for (const { grid } of sinkGrids) if (grid.next < t) t = grid.next;
@@ -161,7 +170,7 @@ export class Scorer {
   private scoreAgainstTruth(now: TrueReading): void {
     const { reading, counterError, wallError } = now;
     const { pipelines, accumulators } = this;
-    this.bare.add(wallError, wallError, bareTime(reading, this.level));
+    this.bare.add(wallError, wallError, this.unknown);
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);

@@ -1,11 +1,11 @@
 import {
+  type Anchor,
   type Axis,
   type ClockReading,
   type Estimate,
   type Measurement,
   PHI,
   timeOn,
-  varianceAfter,
 } from '../contracts/index.js';
 
 /** How fast the maximum error grows with age: RFC 5905's frequency tolerance. */
@@ -34,20 +34,38 @@ export function firstEstimate(
   };
 }
 
-/** The same belief at another reading: state and covariance propagated, maximum error grown. */
-export function propagate(estimate: Estimate, at: ClockReading, by: string): Estimate {
-  const { axis, offset, drift, p01, p11, randomWalkFm, maxError, maxErrorRate } = estimate;
+/**
+ * The same belief at another reading: state and covariance propagated, maximum error grown. `noise` replaces the
+ * oscillator noise that the estimate carries.
+ */
+export function propagate(
+  estimate: Estimate,
+  at: ClockReading,
+  by: string,
+  noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
+): Estimate {
+  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate } = estimate;
+  const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
   return {
-    ...estimate,
     at,
+    axis,
     offset: offset + drift * tau,
-    p00: varianceAfter(estimate, tau),
+    drift,
+    p00: p00 + tau * (2 * p01 + tau * p11) + age * (whiteFm + (randomWalkFm * age * age) / 3),
     p01: p01 + p11 * tau + (randomWalkFm * age * tau) / 2,
     p11: p11 + randomWalkFm * age,
+    whiteFm,
+    randomWalkFm,
     maxError: maxError + maxErrorRate * age,
+    maxErrorRate,
     by,
-    drift,
   };
+}
+
+/** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
+export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
+  const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
+  return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

@@ -1,4 +1,4 @@
-import { concatMap, EMPTY, map, merge, type Observable, of } from 'rxjs';
+import { concatMap, merge, Observable } from 'rxjs';
 import {
   type Axis,
   type ClockReading,
@@ -21,9 +21,9 @@ import {
   type World,
 } from '../contracts/index.js';
 import { InputError } from '../errors.js';
+import { anchorAt } from './estimates.js';
 import { MeasurementRing } from './measurement-log.js';
 import { closeRounds } from './rounds.js';
-import { settled } from './settled.js';
 
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
@@ -90,7 +90,26 @@ export class Pipeline {
     return this.parts.timekeeper.tell(this.inForce, reading, this.parts.level);
   }
 
+  /** Takes a round's measurements one after another, each once the answer to the one before has come. */
   private take(round: readonly SourceEvent[]): Observable<Outcome> {
+    const { chosen, verdicts, mad, heard } = this.select(round);
+    return new Observable(subscriber => {
+      const fail = (error: unknown): void => subscriber.error(error);
+      const next = (index: number): void => {
+        const measurement = chosen[index];
+        if (measurement !== undefined) {
+          this.step(measurement, () => next(index + 1), fail);
+          return;
+        }
+        subscriber.next({ pipeline: this.name, measurements: heard, verdicts, mad, estimate: this.inForce });
+        subscriber.complete();
+      };
+      next(0);
+    });
+  }
+
+  /** Measures, filters and combines a round. */
+  private select(round: readonly SourceEvent[]) {
     const { axis, combiner } = this.parts;
     const heard = round.flatMap(event => (event.type === 'exchange' ? [measure(event.exchange, axis)] : []));
     const verdicts: Verdict[] = round.flatMap(event =>
@@ -118,19 +137,7 @@ export class Pipeline {
         verdicts.push(...combination.verdicts);
       }
     }
-    const outcome = (): Outcome => ({
-      pipeline: this.name,
-      measurements: heard,
-      verdicts,
-      mad,
-      estimate: this.inForce,
-    });
-    if (chosen.length === 0) return of(outcome());
-    return of(...chosen).pipe(
-      concatMap((measurement, index) =>
-        this.step(measurement).pipe(concatMap(() => (index === chosen.length - 1 ? of(outcome()) : EMPTY))),
-      ),
-    );
+    return { chosen, verdicts, mad, heard };
   }
 
   private filter(measurement: Measurement) {
@@ -148,31 +155,55 @@ export class Pipeline {
     return current;
   }
 
-  /** Predict, correct, remember. The predictor is asked again where the corrector passes. */
-  private step(measurement: Measurement): Observable<Estimate | undefined> {
-    const { predictor, corrector, axis } = this.parts;
-    const ask = (): Observable<Estimate | undefined> =>
-      settled(this.world.scheduler, () =>
-        this.guard('predictor', () => predictor.predict(this.history, measurement.at)),
-      );
-    return ask().pipe(
-      concatMap(prior => {
+  /** Predict, correct, remember; the predictor is asked again where the corrector passes. */
+  private step(measurement: Measurement, done: () => void, fail: (error: unknown) => void): void {
+    const { corrector } = this.parts;
+    this.predict(
+      measurement.at,
+      prior => {
         const posterior = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
         this.measurements.add(measurement);
-        return posterior === undefined || posterior === prior ? ask() : of(posterior);
-      }),
-      map(estimate => {
-        if (estimate === undefined) return this.inForce;
-        this.check(estimate);
-        const anchored: Estimate = {
-          ...estimate,
-          anchor: { at: measurement.at, time: timeOn(axis, measurement.at) + measurement.offset },
+        const adopt = (estimate: Estimate | undefined): void => {
+          this.adopt(estimate, measurement);
+          done();
         };
-        this.posterior = anchored;
-        this.inForce = anchored;
-        return anchored;
-      }),
+        if (posterior === undefined || posterior === prior) this.predict(measurement.at, adopt, fail);
+        else adopt(posterior);
+      },
+      fail,
     );
+  }
+
+  /** Asks the predictor through the one door for promises. Errors of what follows are the pipeline's, too. */
+  private predict(
+    at: ClockReading,
+    deliver: (estimate: Estimate | undefined) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    try {
+      const answer = this.guard('predictor', () => this.parts.predictor.predict(this.history, at));
+      this.world.scheduler.settle(
+        answer,
+        estimate => {
+          try {
+            deliver(estimate);
+          } catch (error) {
+            fail(error);
+          }
+        },
+        fail,
+      );
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  private adopt(estimate: Estimate | undefined, measurement: Measurement): void {
+    if (estimate === undefined) return;
+    this.check(estimate);
+    const time = timeOn(this.parts.axis, measurement.at) + measurement.offset;
+    this.posterior = anchorAt(estimate, { at: measurement.at, time });
+    this.inForce = this.posterior;
   }
 
   /** An estimate that is not finite would turn everything after it into NaN: it ends the run, and says whose it is. */

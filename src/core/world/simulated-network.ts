@@ -49,7 +49,6 @@ const PORT = 123;
 export class SimulatedNetwork implements Network {
   private readonly servers = new Map<string, SimulatedServer>();
   private readonly effects: EffectEntry[] = [];
-  private readonly streams = new Map<string, RandomStream>();
   private effectsMade = 0;
   private nextPort = 49152;
 
@@ -112,29 +111,22 @@ export class SimulatedNetwork implements Network {
   /** Seconds under way, or undefined if the packet is lost. Always the same draws, whatever they turn out to be. */
   private fate(server: SimulatedServer, association: string, direction: Direction): number | undefined {
     const path = server.options[direction];
-    const random = this.stream(`network/${server.options.name}/${association}/${direction}`);
+    const random = server.stream(association, direction, this.random);
     let lost = path.loss > 0 && random.uniform() < path.loss;
     let delay = path.delay + (path.jitter?.draw(random) ?? 0);
     for (const entry of this.effects) {
       if (!entry.concerns(server.options.name, direction)) continue;
-      const own = this.stream(`${entry.name}/${server.options.name}/${association}/${direction}`);
+      const own = entry.stream(`${server.options.name}/${association}/${direction}`, this.random);
       if (entry.effect.lost?.(own)) lost = true;
       delay += entry.effect.delay?.(own) ?? 0;
     }
     return lost ? undefined : delay;
   }
-
-  private stream(path: string): RandomStream {
-    let stream = this.streams.get(path);
-    if (stream === undefined) {
-      stream = this.random(path);
-      this.streams.set(path, stream);
-    }
-    return stream;
-  }
 }
 
 class EffectEntry {
+  private readonly streams = new Map<string, RandomStream>();
+
   constructor(
     private readonly selector: PathSelector,
     readonly effect: PathEffect,
@@ -145,12 +137,33 @@ class EffectEntry {
     const { servers, directions } = this.selector;
     return (servers?.includes(server) ?? true) && (directions?.includes(direction) ?? true);
   }
+
+  stream(packets: string, random: (path: string) => RandomStream): RandomStream {
+    let stream = this.streams.get(packets);
+    if (stream === undefined) {
+      stream = random(`${this.name}/${packets}`);
+      this.streams.set(packets, stream);
+    }
+    return stream;
+  }
 }
 
 export class SimulatedServer implements ServerControls {
   private shifted = 0;
+  private readonly streams = { out: new Map<string, RandomStream>(), back: new Map<string, RandomStream>() };
 
   constructor(readonly options: SimulatedServerOptions) {}
+
+  /** What one association's packets in one direction draw from. */
+  stream(association: string, direction: Direction, random: (path: string) => RandomStream): RandomStream {
+    const streams = this.streams[direction];
+    let stream = streams.get(association);
+    if (stream === undefined) {
+      stream = random(`network/${this.options.name}/${association}/${direction}`);
+      streams.set(association, stream);
+    }
+    return stream;
+  }
 
   timeAt(t: number): number {
     return t + this.options.timeError + this.options.frequencyError * t + this.shifted;

@@ -53,8 +53,10 @@ export class KalmanCorrector implements Corrector {
     const k1 = prior.p01 / s;
     const offset = prior.offset + k0 * innovation;
     return {
-      ...prior,
       at: measurement.at,
+      axis,
+      whiteFm: prior.whiteFm,
+      randomWalkFm: prior.randomWalkFm,
       offset,
       drift: prior.drift + k1 * innovation,
       p00: k0 * r,
