@@ -42,7 +42,7 @@ export interface PipelineParts {
   readonly timekeeper: Timekeeper;
 }
 
-type Outcome = Omit<RoundRecord, 't'>;
+type Outcome = Omit<RoundRecord, 't' | 'reading' | 'told'>;
 
 /**
  * One pipeline: events → rounds → measurements → filters → combiner → (predict → correct), one measurement after
