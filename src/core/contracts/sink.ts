@@ -52,8 +52,17 @@ export interface RoundRecord {
   readonly pipeline: string;
   /** Every source's measurement in the round, rejected ones included. */
   readonly measurements: readonly Measurement[];
+  /** What filters and combiner let through, as the corrector was given it. */
+  readonly taken: readonly Measurement[];
   readonly verdicts: readonly Verdict[];
   readonly mad: number | undefined;
+  /** The estimate in force when the round began. */
+  readonly before: Estimate | undefined;
+  /** What the predictor alone said at the last of `taken`. */
+  readonly prior: Estimate | undefined;
+  /** Why the corrector passed over the last of `taken`; undefined if it did not. */
+  readonly declined: string | undefined;
+  /** The estimate in force after the round. */
   readonly estimate: Estimate | undefined;
 }
 

@@ -1,12 +1,15 @@
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { InputError, nearest, unknownName } from '../errors.js';
-import { type Scenario, ScenarioSchema } from './scenario.js';
+import { findPlugin, type PluginChoice } from '../plugin/registry.js';
+import { NTP_CORRECTION, type Scenario, ScenarioSchema } from './scenario.js';
 
 export interface LoadedScenario {
   readonly scenario: Scenario;
   /** The file it was read from, as the user named it. */
   readonly file: string;
+  /** What is allowed but can hardly be meant, one line each, with its place. */
+  readonly warnings: readonly string[];
 }
 
 /** Every string in a scenario's text: among them the names of the plugins that it uses. */
@@ -15,7 +18,10 @@ export function namesIn(text: string): ReadonlySet<string> {
   const visit = (node: unknown): void => {
     if (typeof node === 'string') names.add(node);
     else if (Array.isArray(node)) node.forEach(visit);
-    else if (typeof node === 'object' && node !== null) Object.values(node).forEach(visit);
+    else if (typeof node === 'object' && node !== null) {
+      if ('ntp_correction' in node) names.add(NTP_CORRECTION);
+      Object.values(node).forEach(visit);
+    }
   };
   visit(parseDocument(text).toJS());
   return names;
@@ -62,8 +68,45 @@ export function loadScenario(text: string, file: string): LoadedScenario {
   }
   const scenario = parsed.data;
   checkReferences(scenario, placeOf);
-  return { scenario, file };
+  return { scenario, file, warnings: warningsOf(scenario, placeOf) };
 }
+
+/** What the plugins of each pipeline have to say of their options. */
+function warningsOf(scenario: Scenario, placeOf: (path: readonly PropertyKey[]) => string): readonly string[] {
+  const sources = sourcesOf(scenario);
+  const warnings = scenario.pipelines.flatMap((pipeline, index) => {
+    const heard =
+      pipeline.source === undefined ? Object.values(sources) : [pipeline.source].flat().map(s => sources[s]);
+    const pollIntervals = heard.flatMap(source => {
+      const interval = isChoice(source?.['poller']) ? source['poller']['interval'] : undefined;
+      return typeof interval === 'number' ? [interval] : [];
+    });
+    return PIPELINE_PLUGINS.flatMap(({ key, kind }) =>
+      [pipeline[key] ?? []].flat().flatMap(chosen => {
+        const setting = { pollIntervals: [...new Set(pollIntervals)], predictEvery: pipeline.predictEvery };
+        return (findPlugin(kind, chosen.use, '').warn?.(chosen, setting) ?? []).map(
+          warning => `${placeOf(['pipelines', index, key])} ${warning}`,
+        );
+      }),
+    );
+  });
+  return [...new Set(warnings)];
+}
+
+function isChoice(value: unknown): value is PluginChoice {
+  return typeof value === 'object' && value !== null && 'use' in value;
+}
+
+/** Where plugins stand in a pipeline. */
+const PIPELINE_PLUGINS = [
+  { key: 'filters', kind: 'filter' },
+  { key: 'combiner', kind: 'combiner' },
+  { key: 'predictor', kind: 'predictor' },
+  { key: 'corrector', kind: 'corrector' },
+  { key: 'datasetCorrector', kind: 'dataset-corrector' },
+  { key: 'supervisors', kind: 'supervisor' },
+  { key: 'timekeeper', kind: 'timekeeper' },
+] as const;
 
 function isRanged(node: unknown): node is { range: [number, number, number] } {
   return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);
@@ -101,7 +144,7 @@ function knownKeys(_issue: z.core.$ZodIssue): readonly string[] {
 /** Keys of a scenario, for "did you mean". */
 const KEYS = [
   ...Object.keys(ScenarioSchema.shape),
-  ...Object.keys(ScenarioSchema.shape.pipelines.element.shape),
+  ...Object.keys(ScenarioSchema.shape.pipelines.element.in.shape),
   ...['clock', 'servers', 'faults', 'trace', 'truth', 'format', 'network', 'interval', 'jitter', 'atMost', 'atLeast'],
   ...['delay', 'loss', 'out', 'back', 'timeError', 'frequencyError', 'processing', 'stratum', 'leap', 'rootDelay'],
   ...['rootDispersion', 'precision', 'referenceId', 'metric', 'pipeline', 'at', 'for', 'every', 'use'],

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Container } from 'inversify';
+import { Subject } from 'rxjs';
 import {
   type Axis,
   type ClockReading,
@@ -16,7 +17,7 @@ import {
 import { InputError } from '../errors.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
-import { OutputFolder, PartName, Playback, PluginFactory, ServerNames, Streams } from '../plugin/tokens.js';
+import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
 import { ReplayedWorld, settledAt } from '../world/replayed-world.js';
@@ -69,7 +70,9 @@ interface Stage {
 export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
   const root = new Container();
-  const make = maker(root, scenario.seed, inputs.outputFolder);
+  const reports = new Subject<{ readonly part: string; readonly what: string }>();
+  const report = (part: string, what: string): void => reports.next({ part, what });
+  const make = maker(root, scenario.seed, inputs.outputFolder, report);
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -79,7 +82,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view),
+    makePipeline(spec, index, inputs, make, sources, stage.view, report),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -137,7 +140,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const pipeline of pipelines) {
     pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
   }
-  stage.strike((part, what) => scorer.event({ t: stage.now(), part, what }));
+  reports.subscribe(({ part, what }) => scorer.event({ t: stage.now(), part, what }));
+  stage.strike(report);
   for (const [, source] of sources) source.start();
 
   const started = stage.start;
@@ -172,12 +176,18 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   return summary;
 }
 
-function maker(root: Container, seed: string, outputFolder: string | undefined): Make {
+function maker(
+  root: Container,
+  seed: string,
+  outputFolder: string | undefined,
+  report: (part: string, what: string) => void,
+): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
     scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
+    scope.bind(Report).toConstantValue((what: string) => report(part, what));
     const factory: PluginFactory = (innerKind, innerChoice) =>
       make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
@@ -193,6 +203,7 @@ function makePipeline(
   make: Make,
   sources: readonly (readonly [string, Source])[],
   view: World,
+  report: (part: string, what: string) => void,
 ): Pipeline {
   const place = `${file} pipelines[${index}]`;
   const part = `pipelines/${spec.name}`;
@@ -212,6 +223,19 @@ function makePipeline(
       predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
       corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
       timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+      supervisors: spec.supervisors.map((chosen, i) =>
+        make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
+      ),
+      predictEvery: spec.predictEvery,
+      datasetCorrector:
+        spec.datasetCorrector &&
+        make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
+      context: spec.context,
+      phases: spec.phases && {
+        warmUp: spec.phases.warmUp,
+        serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
+      },
+      report: what => report(part, what),
     },
     view,
   );

@@ -34,6 +34,11 @@ export function firstEstimate(
   };
 }
 
+/** The same belief at another reading, under the same name. */
+export function carry(estimate: Estimate, at: ClockReading): Estimate {
+  return at === estimate.at ? estimate : propagate(estimate, at, estimate.by);
+}
+
 /** The same belief at another reading: state and covariance propagated, maximum error grown. */
 export function propagate(estimate: Estimate, at: ClockReading, by: string): Estimate {
   const { axis, offset, drift, p01, p11, randomWalkFm, maxError, maxErrorRate } = estimate;

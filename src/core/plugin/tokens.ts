@@ -17,6 +17,10 @@ export const PluginFactory = Symbol.for('escapement.PluginFactory');
 /** Names of the world's servers; empty in the real world. */
 export const ServerNames = Symbol.for('escapement.ServerNames');
 
+/** Says something that people should know of: an event of the run, under the name of the plugin's part. */
+export type Report = (what: string) => void;
+export const Report = Symbol.for('escapement.Report');
+
 /** The folder for files that sinks write; undefined where none was asked for. */
 export const OutputFolder = Symbol.for('escapement.OutputFolder');
 

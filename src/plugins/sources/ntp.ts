@@ -10,13 +10,9 @@ import { PartName, PluginFactory, ServerNames } from '../../core/plugin/tokens.j
 import { duration } from '../../core/quantity.js';
 
 const Options = z.strictObject({
-  servers: z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .meta({
-      description: 'Names of simulated servers, or HOST[:PORT] of real ones; left out: all of the simulated world.',
-    }),
+  servers: z.array(z.string().min(1)).min(1).optional().meta({
+    description: 'Names of simulated servers, or HOST[:PORT] of real ones; left out: all of the simulated world.',
+  }),
   poller: choice('poller', 'When to ask again.').prefault('fixed'),
   timeout: duration('How long an answer is waited for.').prefault('1 s'),
   maxDistance: duration('Answers with this root distance or more are unusable (RFC 5905: MAXDIST).').prefault('1.5 s'),
