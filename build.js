@@ -23,7 +23,7 @@ const glob = {
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/index.ts', 'src/cli/main.ts'],
+  entryPoints: ['src/index.ts', 'src/cli/main.ts', 'src/bench.ts'],
   outdir: 'dist',
   outbase: 'src',
   chunkNames: 'chunks/[name]-[hash]',
@@ -33,7 +33,7 @@ await build({
   platform: 'node',
   target: 'node20',
   minifySyntax: true,
-  minifyWhitespace: true,
+  minifyWhitespace: false,
   external: ['koffi', 'onnxruntime-node', 'jiti'],
   plugins: [glob],
   // CommonJS dependencies inside an ESM bundle ask for `require`.

@@ -35,21 +35,26 @@ export async function parseScenario(
   file: string,
   external: readonly string[] = [],
 ): Promise<LoadedScenario> {
+  return withPlugins(text, external, () => loadScenario(text, file));
+}
+
+/** Loads the plugins that a YAML text names (and those from outside), then reads it with `load`. */
+export async function withPlugins<T>(text: string, external: readonly string[], load: () => T): Promise<T> {
   let names: ReadonlySet<string>;
   try {
     names = namesIn(text);
   } catch {
-    // Not YAML: loadScenario says so, with the line.
+    // Not YAML: `load` says so, with the line.
     names = new Set();
   }
   await loadPlugins(new Set([...names, ...DEFAULTS, ...SINKS]));
   await loadExternalPlugins(external);
   try {
-    return loadScenario(text, file);
+    return load();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     // A name that is not known yet may be a default of a plugin, or misspelt: then all names are candidates.
     await loadAllPlugins();
-    return loadScenario(text, file);
+    return load();
   }
 }

@@ -8,7 +8,7 @@ export interface Snapshot {
   readonly state: unknown;
 }
 
-/** Why a corrector passed over a measurement, for people and logs. */
+/** The measurement is not believed: why, for people and logs. */
 export interface Declined {
   readonly declined: string;
 }
@@ -22,8 +22,9 @@ export interface Declined {
  * it is `prior` itself.
  *
  * What an implementer owes: finite numbers, a covariance that is positive semi-definite, an `at` that is the
- * measurement's. To decline a measurement, return the reason, or `prior` itself: the predictor, which by then has the
- * measurement in its history, then has the word.
+ * measurement's. A corrector that has nothing to say returns undefined: the predictor, which by then has the
+ * measurement in its history, is asked for the estimate to tell from. One that does not believe the measurement returns
+ * `{ declined: reason }`: the same happens, but nobody walks from that measurement and its verdict says why.
  */
 export interface Corrector {
   correct(
@@ -37,6 +38,7 @@ export interface Corrector {
    * becomes an input of the predictor.
    */
   refine?(prediction: Estimate, history: History): Estimate;
+  /** For state that lives longer than a process: ages and durations only, since a counter restarts with its machine. */
   snapshot?(): Snapshot;
   /** Throws an Error that says what is wrong where the snapshot is not its own or of another version. */
   restore?(snapshot: Snapshot): void;

@@ -1,8 +1,8 @@
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { InputError, nearest, unknownName } from '../errors.js';
 import { findPlugin, type PluginChoice } from '../plugin/registry.js';
-import { NTP_CORRECTION, type Scenario, ScenarioSchema } from './scenario.js';
+import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
 
 export interface LoadedScenario {
   readonly scenario: Scenario;
@@ -32,41 +32,10 @@ export function namesIn(text: string): ReadonlySet<string> {
  * line and the path of the first problem.
  */
 export function loadScenario(text: string, file: string): LoadedScenario {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: true, strict: true });
-  const problem = document.errors[0];
-  if (problem !== undefined) {
-    const { line } = lines.linePos(problem.pos[0]);
-    throw new InputError(`${file}:${line}`, `is not YAML: ${problem.message.split('\n')[0]}`);
-  }
-  if (!isMap(document.contents)) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
-
-  const placeOf = (path: readonly PropertyKey[]): string => {
-    for (let depth = path.length; depth >= 0; depth--) {
-      const node: unknown = document.getIn(path.slice(0, depth), true);
-      if (isRanged(node)) {
-        const where = formatPath(path);
-        return `${file}:${lines.linePos(node.range[0]).line}${where === '' ? '' : ` ${where}`}`;
-      }
-    }
-    return `${file} ${formatPath(path)}`;
-  };
-
-  const parsed = ScenarioSchema.safeParse(document.toJS());
-  if (!parsed.success) {
-    const issue = deepest(parsed.error.issues[0]!, document.toJS());
-    if (issue.code === 'unrecognized_keys') {
-      const key = issue.keys[0]!;
-      const near = nearest(key, knownKeys(issue));
-      throw new InputError(
-        placeOf([...issue.path, key]),
-        'is not an option here',
-        near === undefined ? undefined : `did you mean '${near}'?`,
-      );
-    }
-    throw new InputError(placeOf(issue.path), messageOf(issue, document.getIn(issue.path)));
-  }
-  const scenario = parsed.data;
+  const document = new YamlFile(text, file);
+  if (!document.isMap) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
+  const scenario = document.read(ScenarioSchema, []);
+  const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(path);
   checkReferences(scenario, placeOf);
   return { scenario, file, warnings: warningsOf(scenario, placeOf) };
 }
@@ -81,12 +50,11 @@ function warningsOf(scenario: Scenario, placeOf: (path: readonly PropertyKey[]) 
       const interval = isChoice(source?.['poller']) ? source['poller']['interval'] : undefined;
       return typeof interval === 'number' ? [interval] : [];
     });
+    const setting = { pollIntervals: [...new Set(pollIntervals)], predictEvery: pipeline.predictEvery };
     return PIPELINE_PLUGINS.flatMap(({ key, kind }) =>
       [pipeline[key] ?? []].flat().flatMap(chosen => {
-        const setting = { pollIntervals: [...new Set(pollIntervals)], predictEvery: pipeline.predictEvery };
-        return (findPlugin(kind, chosen.use, '').warn?.(chosen, setting) ?? []).map(
-          warning => `${placeOf(['pipelines', index, key])} ${warning}`,
-        );
+        const found = findPlugin(kind, chosen.use, '').warn?.(chosen, setting) ?? [];
+        return found.map(warning => `${placeOf(['pipelines', index, key])} ${warning}`);
       }),
     );
   });
@@ -107,6 +75,83 @@ const PIPELINE_PLUGINS = [
   { key: 'supervisors', kind: 'supervisor' },
   { key: 'timekeeper', kind: 'timekeeper' },
 ] as const;
+
+/**
+ * Reads pipelines from YAML: one entry, a list of them, or a scenario, whose pipelines are taken. The plugins that they
+ * name must have been loaded. Throws an `InputError` as `loadScenario` does.
+ */
+export function loadPipelines(text: string, file: string): readonly PipelineSpec[] {
+  const document = new YamlFile(text, file);
+  const { pipelines } = ScenarioSchema.shape;
+  if (document.isList) return document.read(pipelines, []);
+  if (document.isMap && document.has('pipelines')) return document.read(pipelines, ['pipelines']);
+  if (document.isMap) return [document.read(pipelines.element, [])];
+  throw new InputError(file, 'expected a pipeline (a map with `name`, `corrector`, …), a list of them, or a scenario');
+}
+
+/** A YAML text with the places of its parts. */
+class YamlFile {
+  private readonly lines = new LineCounter();
+  private readonly document: ReturnType<typeof parseDocument>;
+
+  constructor(
+    text: string,
+    private readonly file: string,
+  ) {
+    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: true, strict: true });
+    const problem = this.document.errors[0];
+    if (problem !== undefined) {
+      const { line } = this.lines.linePos(problem.pos[0]);
+      throw new InputError(`${file}:${line}`, `is not YAML: ${problem.message.split('\n')[0]}`);
+    }
+  }
+
+  get isMap(): boolean {
+    return isMap(this.document.contents);
+  }
+
+  get isList(): boolean {
+    return isSeq(this.document.contents);
+  }
+
+  has(key: string): boolean {
+    return this.document.has(key);
+  }
+
+  /** What stands at `at`, read by a schema; throws an `InputError` with the line and the path of the first problem. */
+  read<T>(schema: z.ZodType<T>, at: readonly PropertyKey[]): T {
+    const input: unknown = at.reduce<unknown>(
+      (value, key) => (value as Record<PropertyKey, unknown>)[key],
+      this.document.toJS(),
+    );
+    const parsed = schema.safeParse(input);
+    if (parsed.success) return parsed.data;
+    const issue = deepest(parsed.error.issues[0]!, input);
+    const path = [...at, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      const key = issue.keys[0]!;
+      const near = nearest(key, knownKeys(issue));
+      throw new InputError(
+        this.placeOf([...path, key]),
+        'is not an option here',
+        near === undefined ? undefined : `did you mean '${near}'?`,
+      );
+    }
+    throw new InputError(this.placeOf(path), messageOf(issue, this.document.getIn(path)));
+  }
+
+  /** `file:line path`, the line being that of the nearest part that is there. */
+  placeOf(path: readonly PropertyKey[]): string {
+    const where = formatPath(path);
+    for (let depth = path.length; depth >= 0; depth--) {
+      const node: unknown = this.document.getIn(path.slice(0, depth), true);
+      if (isRanged(node)) {
+        return `${this.file}:${this.lines.linePos(node.range[0]).line}${where === '' ? '' : ` ${where}`}`;
+      }
+    }
+    return `${this.file} ${where}`;
+  }
+}
 
 function isRanged(node: unknown): node is { range: [number, number, number] } {
   return typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range);

@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { Container } from 'inversify';
-import { Subject } from 'rxjs';
 import {
   type Axis,
   type ClockReading,
+  type CorrectedTime,
   type ExchangeRecord,
   type RecordedEvent,
   type RecordedTruth,
@@ -14,7 +14,7 @@ import {
   type Source,
   World,
 } from '../contracts/index.js';
-import { InputError } from '../errors.js';
+import { InputError, unknownName } from '../errors.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
 import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
@@ -70,9 +70,9 @@ interface Stage {
 export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
   const root = new Container();
-  const reports = new Subject<{ readonly part: string; readonly what: string }>();
-  const report = (part: string, what: string): void => reports.next({ part, what });
-  const make = maker(root, scenario.seed, inputs.outputFolder, report);
+  // Plugins may report from the moment they are made; the sinks hear of it once they have started.
+  let report: (part: string, what: string) => void = () => {};
+  const make = maker(root, scenario.seed, inputs.outputFolder, (part, what) => report(part, what));
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -82,7 +82,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view, report),
+    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -100,9 +100,20 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
   };
-  for (const sink of sinks) sink.start?.(info);
+  const now = (name = pipelines[0]!.name): CorrectedTime => {
+    const pipeline = pipelines.find(one => one.name === name);
+    if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
+    return pipeline.tell(stage.view.clock.read());
+  };
+  for (const sink of sinks) await sink.start?.(info, { now });
 
-  const scorer = new Scorer(pipelines, sinks, scenario.warmup, scenario.level, stage.reference, stage.start);
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    stage.stop();
+  };
+  const { warmup, level } = scenario;
+  const scorer = new Scorer(pipelines, sinks, warmup, level, stage.reference, stage.start, fail);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -117,11 +128,6 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     );
   }
 
-  let failure: unknown;
-  const fail = (error: unknown): void => {
-    failure ??= error;
-    stage.stop();
-  };
   const exchanges = { answered: 0, failed: 0 };
   // Records and scores are taken before any pipeline hears of an event.
   for (const [group, source] of sources) {
@@ -140,7 +146,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const pipeline of pipelines) {
     pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
   }
-  reports.subscribe(({ part, what }) => scorer.event({ t: stage.now(), part, what }));
+  report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
   for (const [, source] of sources) source.start();
 
@@ -186,10 +192,10 @@ function maker(
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
-    scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
     scope.bind(Report).toConstantValue((what: string) => report(part, what));
-    const factory: PluginFactory = (innerKind, innerChoice) =>
-      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${innerKind}`);
+    scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
+    const factory: PluginFactory = (innerKind, innerChoice, name) =>
+      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
     return makePlugin(kind, chosen, place, scope);
   };
@@ -261,8 +267,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
+  // Named by what they are, not by their place in the list: another fault before them leaves their draws alone.
+  const seen = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const part = `faults/${index}-${entry.fault.use}`;
+    const what = `faults/${JSON.stringify([entry.at, entry.for ?? null, entry.every ?? null, entry.fault])}`;
+    const twins = seen.get(what) ?? 0;
+    seen.set(what, twins + 1);
+    const part = twins === 0 ? what : `${what}#${twins}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {

@@ -11,7 +11,6 @@ import {
   timer,
 } from 'rxjs';
 import type { Predictor, WorldScheduler } from '../contracts/index.js';
-import { settled } from './settled.js';
 
 /** Until `running`, measurements are served directly. */
 export type Phase = 'loading-model' | 'warm-up' | 'running';
@@ -28,7 +27,7 @@ export function phasesOf(
 ): Observable<Phase> {
   const load = defer(() => {
     const loading = predictor.load?.() ?? EMPTY;
-    return isObservable(loading) ? loading : settled(scheduler, () => loading);
+    return isObservable(loading) ? loading : settled(scheduler, loading);
   }).pipe(
     ignoreElements(),
     catchError((error: unknown) => {
@@ -42,5 +41,16 @@ export function phasesOf(
     warmUp > 0 ? of('warm-up' as const) : EMPTY,
     warmUp > 0 ? timer(warmUp * 1000, scheduler).pipe(ignoreElements()) : EMPTY,
     of('running' as const),
+  );
+}
+
+/** A promise through the one door for promises: virtual time is held still until it is answered. */
+function settled(scheduler: WorldScheduler, answer: PromiseLike<unknown>): Observable<unknown> {
+  return new Observable(subscriber =>
+    scheduler.settle(
+      answer,
+      () => subscriber.complete(),
+      error => subscriber.error(error),
+    ),
   );
 }

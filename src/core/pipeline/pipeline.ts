@@ -1,4 +1,4 @@
-import { concatMap, EMPTY, exhaustMap, ignoreElements, interval, map, merge, type Observable, of, tap } from 'rxjs';
+import { concatMap, EMPTY, exhaustMap, ignoreElements, interval, merge, Observable, tap } from 'rxjs';
 import {
   type Anchor,
   type Axis,
@@ -25,16 +25,19 @@ import {
   type World,
 } from '../contracts/index.js';
 import { InputError } from '../errors.js';
-import { carry } from './estimates.js';
+import { COMBINED } from './combined.js';
+import { anchorAt, carry } from './estimates.js';
 import { MeasurementRing } from './measurement-log.js';
 import { type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
-import { settled } from './settled.js';
 import { Supervision } from './supervision.js';
 import { Trajectory } from './trajectory.js';
 
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
+
+/** A source that has been silent for longer than this has no say in a round, seconds. */
+const OTHERS_AGE = 2048;
 
 /** The plugins of one pipeline, made. */
 export interface PipelineParts {
@@ -48,7 +51,7 @@ export interface PipelineParts {
   readonly predictor: Predictor;
   readonly corrector: Corrector;
   readonly timekeeper: Timekeeper;
-  /** Acts on what is told, in this order. */
+  /** Act on what is told, in this order. */
   readonly supervisors?: readonly Supervisor[];
   /** Seconds of the local counter from prediction to prediction; left out: one for each measurement. */
   readonly predictEvery?: number | undefined;
@@ -62,6 +65,14 @@ export interface PipelineParts {
   readonly report?: (what: string) => void;
 }
 
+/** Turns the verdicts on a measurement's sources to "not used". */
+function decline(verdicts: Verdict[], source: string, reason: string): void {
+  const sources = source.split(COMBINED);
+  verdicts.forEach((verdict, index) => {
+    if (verdict.used && sources.includes(verdict.source)) verdicts[index] = { ...verdict, used: false, reason };
+  });
+}
+
 type Outcome = Omit<RoundRecord, 't'>;
 
 /**
@@ -73,51 +84,47 @@ export class Pipeline {
   readonly name: string;
   readonly level: number;
   readonly outcomes: Observable<Outcome>;
-  /** Past predictions, kept apart from the history; undefined where there are none between measurements. */
+  /** Past predictions, kept apart from the history; undefined in a pipeline without any between measurements. */
   readonly trajectory: Trajectory | undefined;
 
   private readonly measurements = new MeasurementRing(HISTORY);
   private readonly observed = new MeasurementRing(HISTORY);
   private readonly history: History;
+  private readonly filters = new Map<string, readonly Filter[]>();
+  private readonly latest = new Map<string, Measurement>();
+  private readonly supervision: Supervision | undefined;
   /** What the predictor is shown: the history, unless it is to learn from its own past. */
   private readonly context: History;
-  private readonly filters = new Map<string, readonly Filter[]>();
-  private readonly supervision: Supervision;
   private phase: Phase = 'running';
   private posterior: Estimate | undefined;
-  /** The predictor's last answer, as it was given. */
+  /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
   private prediction: Estimate | undefined;
-  private anchor: Anchor | undefined;
   private inForce: Estimate | undefined;
 
   constructor(
     private readonly parts: PipelineParts,
     private readonly world: World,
   ) {
-    const { name, level, axis, timekeeper, predictEvery } = parts;
-    this.name = name;
-    this.level = level;
+    this.name = parts.name;
+    this.level = parts.level;
     const self = this;
     this.history = {
-      axis,
+      axis: parts.axis,
       measurements: this.measurements,
       observed: this.observed,
       get estimate() {
         return self.posterior;
       },
     };
-    this.supervision = new Supervision(parts.supervisors ?? [], timekeeper, level);
-    this.trajectory = predictEvery === undefined ? undefined : new Trajectory(axis, parts.datasetCorrector);
-    this.context =
-      parts.context === 'trajectory' && this.trajectory ? this.trajectory.contextFor(this.history) : this.history;
-    this.outcomes = merge(
-      this.phases(),
-      merge(...parts.sources.map(source => source.events)).pipe(
-        closeRounds(() => parts.sources.reduce((sum, source) => sum + source.outstanding, 0)),
-        concatMap(round => this.take(round)),
-      ),
-      this.predictions(),
+    const { supervisors = [], predictEvery, datasetCorrector, context } = parts;
+    if (supervisors.length > 0) this.supervision = new Supervision(supervisors, parts.timekeeper, parts.level);
+    if (predictEvery !== undefined) this.trajectory = new Trajectory(parts.axis, datasetCorrector);
+    this.context = (context === 'trajectory' && this.trajectory?.contextFor(this.history)) || this.history;
+    const rounds = merge(...parts.sources.map(source => source.events)).pipe(
+      closeRounds(() => parts.sources.reduce((sum, source) => sum + source.outstanding, 0)),
+      concatMap(round => this.take(round)),
     );
+    this.outcomes = merge(this.phases(), rounds, this.predictions());
   }
 
   /** The estimate that the time is told from. */
@@ -127,12 +134,12 @@ export class Pipeline {
 
   tell(reading: ClockReading): CorrectedTime {
     const { inForce } = this;
-    return this.tellFrom(inForce === undefined || isOld(inForce, reading) ? undefined : inForce, reading);
+    return this.tellFrom(inForce?.goodFor === undefined || isGood(inForce, reading) ? inForce : undefined, reading);
   }
 
-  /** What would be told if this estimate were in force. */
+  /** What would be told at a reading if this estimate were in force. */
   tellFrom(estimate: Estimate | undefined, reading: ClockReading): CorrectedTime {
-    return this.parts.timekeeper.tell(estimate, reading, this.level);
+    return this.parts.timekeeper.tell(estimate, reading, this.parts.level);
   }
 
   private phases(): Observable<never> {
@@ -153,36 +160,76 @@ export class Pipeline {
     const { scheduler, clock } = this.world;
     if (predictEvery === undefined) return EMPTY;
     return interval(predictEvery * 1000, scheduler).pipe(
-      exhaustMap(() => {
-        const at = clock.read();
-        return this.ask(at).pipe(tap(prediction => prediction && this.refresh(prediction, at)));
-      }),
-      ignoreElements(),
+      exhaustMap(
+        () =>
+          new Observable<never>(subscriber => {
+            const issued = clock.read();
+            const refresh = (prediction: Estimate | undefined): void => {
+              if (prediction !== undefined) this.refresh(prediction, issued);
+              subscriber.complete();
+            };
+            this.predict(issued, refresh, error => subscriber.error(error));
+          }),
+      ),
     );
   }
 
   /** A prediction between two measurements comes into force, refined by the corrector where it does that. */
   private refresh(prediction: Estimate, issued: ClockReading): void {
     const { corrector } = this.parts;
+    this.check(prediction);
     this.prediction = prediction;
-    this.trajectory?.add(prediction, issued);
+    this.trajectory!.add(prediction, issued);
     const refined =
       this.phase === 'running' && corrector.refine !== undefined
         ? this.guard('corrector', () => corrector.refine!(prediction, this.history))
         : prediction;
-    this.adopt(this.anchored(refined));
+    const anchor = this.posterior?.anchor;
+    this.serve(anchor === undefined ? refined : anchorAt(refined, anchor));
   }
 
-  private ask(at: ClockReading): Observable<Estimate | undefined> {
-    const { phases, predictor } = this.parts;
-    const asked = this.phase === 'running' ? predictor : phases?.serve;
-    if (asked === undefined) return of(undefined);
-    return settled(this.world.scheduler, () => this.guard('predictor', () => asked.predict(this.context, at))).pipe(
-      tap(answer => answer && this.check(answer)),
-    );
-  }
-
+  /** Takes a round's measurements one after another, each once the answer to the one before has come. */
   private take(round: readonly SourceEvent[]): Observable<Outcome> {
+    const { chosen, verdicts, mad, heard } = this.select(round);
+    return new Observable(subscriber => {
+      const fail = (error: unknown): void => subscriber.error(error);
+      const before = this.inForce;
+      let prior: Estimate | undefined;
+      let declined: string | undefined;
+      const next = (index: number): void => {
+        const measurement = chosen[index];
+        if (measurement !== undefined) {
+          this.step(
+            measurement,
+            (predicted, why) => {
+              prior = predicted;
+              declined = why;
+              if (why !== undefined) decline(verdicts, measurement.source, why);
+              next(index + 1);
+            },
+            fail,
+          );
+          return;
+        }
+        subscriber.next({
+          pipeline: this.name,
+          measurements: heard,
+          taken: chosen,
+          verdicts,
+          mad,
+          before,
+          prior,
+          declined,
+          estimate: this.inForce,
+        });
+        subscriber.complete();
+      };
+      next(0);
+    });
+  }
+
+  /** Measures, filters and combines a round. */
+  private select(round: readonly SourceEvent[]) {
     const { axis, combiner } = this.parts;
     const heard = round.flatMap(event => (event.type === 'exchange' ? [measure(event.exchange, axis)] : []));
     const verdicts: Verdict[] = round.flatMap(event =>
@@ -195,39 +242,41 @@ export class Pipeline {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
       } else {
         this.observed.add(filtered);
+        this.latest.set(filtered.source, filtered);
         passed.push(filtered);
       }
     }
-    let taken: readonly Measurement[] = passed;
+    let chosen: readonly Measurement[] = passed;
     let mad: number | undefined;
     if (passed.length > 0) {
       if (combiner === undefined) {
         for (const { source } of passed) verdicts.push({ source, used: true, reason: 'taken' });
       } else {
-        const combination = this.guard('combiner', () => combiner.combine(passed));
-        taken = combination.measurements;
+        const others = this.othersThan(passed);
+        const combination = this.guard('combiner', () => combiner.combine(passed, others));
+        chosen = combination.measurements;
         mad = combination.mad;
         verdicts.push(...combination.verdicts);
       }
     }
-    const before = this.inForce;
-    const outcome = (step?: Step): Outcome => ({
-      pipeline: this.name,
-      measurements: heard,
-      taken,
-      verdicts,
-      mad,
-      before,
-      prior: step?.prior,
-      declined: step?.declined,
-      estimate: this.inForce,
-    });
-    if (taken.length === 0) return of(outcome());
-    return of(...taken).pipe(
-      concatMap((measurement, index) =>
-        this.step(measurement).pipe(concatMap(step => (index === taken.length - 1 ? of(outcome(step)) : EMPTY))),
-      ),
-    );
+    return { chosen, verdicts, mad, heard };
+  }
+
+  /**
+   * The last measurement of every source that is not in the round, brought forward by the drift believed in: what the
+   * round can be compared with when sources are not asked in step.
+   */
+  private othersThan(round: readonly Measurement[]): readonly Measurement[] {
+    const { axis } = this.parts;
+    const now = round.at(-1)!.at;
+    const drift = this.posterior?.drift ?? 0;
+    const others: Measurement[] = [];
+    for (const measurement of this.latest.values()) {
+      if (round.some(({ source }) => source === measurement.source)) continue;
+      const age = timeOn(axis, now) - timeOn(axis, measurement.at);
+      if (age >= 0 && age <= OTHERS_AGE) others.push({ ...measurement, offset: measurement.offset + drift * age });
+    }
+    return others;
   }
 
   private filter(measurement: Measurement) {
@@ -245,55 +294,86 @@ export class Pipeline {
     return current;
   }
 
-  /** Predict, correct, remember. The predictor has the word where the corrector passes. */
-  private step(measurement: Measurement): Observable<Step> {
-    const { predictEvery, corrector } = this.parts;
+  /** Predict, correct, remember; the predictor has the word where the corrector has nothing to say. */
+  private step(
+    measurement: Measurement,
+    done: (prior: Estimate | undefined, declined: string | undefined) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const { corrector, predictEvery } = this.parts;
     const { at } = measurement;
-    const predicted = predictEvery === undefined ? this.ask(at) : of(this.prediction);
-    return predicted.pipe(
-      concatMap(prediction => {
-        const prior = prediction && carry(prediction, at);
-        this.supervision.observe(measurement, this.history);
-        const answer =
-          this.phase === 'running'
-            ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
-            : { declined: `phase ${this.phase}` };
-        const passes = answer === undefined || answer === prior || isDeclined(answer);
-        this.trajectory?.revise(measurement, prior?.offset, this.history);
-        this.measurements.add(measurement);
-        const step: Step = {
-          prior: prior && this.anchored(prior),
-          declined: isDeclined(answer) ? answer.declined : passes ? 'passed on to the predictor' : undefined,
-        };
-        // A predictor with an interval of its own may be slow: no measurement waits for it.
-        const waits = predictEvery !== undefined && this.phase === 'running';
-        const next = !passes ? of(answer) : waits ? of(prior) : this.ask(at);
-        return next.pipe(
-          map(estimate => {
-            this.anchor = { at, time: timeOn(this.parts.axis, at) + measurement.offset };
-            if (estimate === undefined) return step;
-            this.check(estimate);
-            const posterior = this.anchored(estimate);
-            this.posterior = posterior;
-            this.adopt(posterior);
-            return step;
-          }),
-        );
-      }),
-    );
+    const predicted = (prediction: Estimate | undefined): void => {
+      const prior = prediction && carry(prediction, at);
+      this.supervision?.observe(measurement, this.history);
+      this.trajectory?.revise(measurement, prior?.offset, this.history);
+      const running = this.phase === 'running';
+      const answer = running
+        ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
+        : undefined;
+      this.measurements.add(measurement);
+      if (answer !== undefined && !isDeclined(answer)) {
+        this.adopt(answer, this.anchorOf(measurement));
+        done(prior, undefined);
+        return;
+      }
+      const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
+      const again = (estimate: Estimate | undefined): void => {
+        this.adopt(estimate, anchor);
+        done(prior, answer?.declined);
+      };
+      // A predictor with an interval of its own may be slow: no measurement waits for it.
+      if (predictEvery !== undefined && running) again(prior);
+      else this.predict(at, again, fail);
+    };
+    if (predictEvery === undefined) this.predict(at, predicted, fail);
+    else predicted(this.prediction);
   }
 
-  private anchored(estimate: Estimate): Estimate {
-    return this.anchor === undefined ? estimate : { ...estimate, anchor: this.anchor };
+  /** Asks the predictor through the one door for promises. Errors of what follows are the pipeline's, too. */
+  private predict(
+    at: ClockReading,
+    deliver: (estimate: Estimate | undefined) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const { predictor, phases } = this.parts;
+    const asked = this.phase === 'running' ? predictor : phases?.serve;
+    try {
+      const answer = this.guard('predictor', () => asked?.predict(this.context, at));
+      this.world.scheduler.settle(
+        answer,
+        estimate => {
+          try {
+            deliver(estimate);
+          } catch (error) {
+            fail(error);
+          }
+        },
+        fail,
+      );
+    } catch (error) {
+      fail(error);
+    }
   }
 
-  private adopt(estimate: Estimate): void {
-    const { timekeeper } = this.parts;
+  private adopt(estimate: Estimate | undefined, anchor: Anchor | undefined): void {
+    if (estimate === undefined) return;
+    this.check(estimate);
+    this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
+    this.serve(this.posterior);
+  }
+
+  /** The supervisors have a look at it, then the time is told from it. */
+  private serve(estimate: Estimate): void {
+    const { timekeeper, level } = this.parts;
     const previous = this.inForce;
-    const supervised = this.supervision.supervise(estimate, this.history);
+    const supervised = this.supervision?.supervise(estimate, this.history) ?? estimate;
     if (supervised !== estimate) this.check(supervised);
     this.inForce = supervised;
-    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), this.level);
+    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), level);
+  }
+
+  private anchorOf({ at, offset }: Measurement): Anchor {
+    return { at, time: timeOn(this.parts.axis, at) + offset };
   }
 
   /** An estimate that is not finite would turn everything after it into NaN: it ends the run, and says whose it is. */
@@ -320,12 +400,6 @@ export class Pipeline {
   }
 }
 
-/** What one measurement met: the prior, and why the corrector passed, if it did. */
-interface Step {
-  readonly prior: Estimate | undefined;
-  readonly declined: string | undefined;
-}
-
-function isOld({ goodFor, axis, at }: Estimate, reading: ClockReading): boolean {
-  return goodFor !== undefined && timeOn(axis, reading) - timeOn(axis, at) > goodFor;
+function isGood({ goodFor, axis, at }: Estimate, reading: ClockReading): boolean {
+  return goodFor === undefined || timeOn(axis, reading) - timeOn(axis, at) <= goodFor;
 }

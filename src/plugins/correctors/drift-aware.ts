@@ -9,7 +9,7 @@ import {
   type Measurement,
   timeOn,
 } from '../../core/contracts/index.js';
-import { carry, firstEstimate, MAX_ERROR_RATE } from '../../core/pipeline/estimates.js';
+import { carry, firstEstimate, maxErrorRate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin, type Setting } from '../../core/plugin/registry.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { duration, formatTime, ratio, time } from '../../core/quantity.js';
@@ -231,14 +231,16 @@ function correctBy(options: Options, { prior, prediction, measurement, lag, delt
   const moved = (w + k1 * early) * innovation;
   const drift = prior.drift + k1 * innovation;
   const offset = prior.offset + moved;
-  const fromMeasurement = Math.abs(offset + drift * back - measurement.offset) + MAX_ERROR_RATE * Math.abs(back);
+  const fromMeasurement = Math.abs(offset + drift * back - measurement.offset) + prior.maxErrorRate * Math.abs(back);
+  const covariance = exact
+    ? updated(prior, w, k1, back, varNtp)
+    : { p00: (varPrior * varNtp) / (varPrior + varNtp), p01: 0, p11: prior.p11 };
   return {
     ...prior,
     offset,
     drift,
-    ...(exact
-      ? updated(prior, w, k1, back, varNtp)
-      : { p00: (varPrior * varNtp) / (varPrior + varNtp), p01: 0, p11: prior.p11 }),
+    ...covariance,
+    maxErrorRate: maxErrorRate(covariance.p11),
     maxError: Math.min(prior.maxError + Math.abs(moved), measurement.rootDistance + fromMeasurement),
     by: NAME,
     driftBy: held === undefined ? 'corrected' : `model: ${held}`,

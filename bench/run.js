@@ -1,0 +1,85 @@
+// npm run bench [-- --json]: how fast simulated time runs. Everything goes through what `run` uses: the scenario file,
+// the full NTP client with its packets and bytes, the pipeline, and truth scored at 1 Hz; only the output is not written.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { openScenario, runScenario } from '../dist/bench.js';
+
+const WARM_UPS = 5;
+const RUNS = 7;
+const DAY = 86400;
+const LONG = 30;
+
+/** What the peer needs for the same day on one core of a machine of this size, its best configuration: clknetsim with
+ * chronyd, seconds of wall time. */
+const PEER = { 'one-server-day': 0.2, 'four-servers-day': 0.64 };
+
+const json = process.argv.includes('--json');
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+async function timed(loaded, duration) {
+  const scenario = { ...loaded.scenario, duration };
+  const start = performance.now();
+  const summary = await runScenario({ scenario, file: loaded.file });
+  const seconds = (performance.now() - start) / 1000;
+  if (summary.pipelines.some(({ samples }) => samples !== duration)) throw new Error('not every second was scored');
+  return seconds;
+}
+
+const median = values => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+const cases = [];
+for (const name of ['one-server-day', 'four-servers-day']) {
+  const file = `${folder}${name}.yaml`;
+  const loaded = await openScenario(file);
+  const first = await timed(loaded, DAY);
+  for (let i = 1; i < WARM_UPS; i++) await timed(loaded, DAY);
+  const walls = [];
+  for (let i = 0; i < RUNS; i++) walls.push(await timed(loaded, DAY));
+  const wall = median(walls);
+  const month = (await timed(loaded, LONG * DAY)) / LONG;
+  const before = performance.now();
+  const cold = spawnSync(process.execPath, [`${root}bin/escapement.js`, 'run', file, '--json'], { encoding: 'utf8' });
+  if (cold.status !== 0) throw new Error(`escapement run ${file} failed: ${cold.stderr}`);
+  const whole = (performance.now() - before) / 1000;
+  cases.push({
+    name,
+    simulatedPerWall: DAY / wall,
+    wall,
+    wallMin: Math.min(...walls),
+    wallMax: Math.max(...walls),
+    wallPerDayOf30: month,
+    coldFirstDay: first,
+    coldProcess: whole,
+    peerWall: PEER[name],
+    timesFasterThanPeer: PEER[name] / wall,
+  });
+}
+
+const start = performance.now();
+spawnSync(process.execPath, [`${root}bin/escapement.js`, '--help']);
+const help = (performance.now() - start) / 1000;
+const result = { node: process.version, warmUps: WARM_UPS, runs: RUNS, cases, help };
+
+if (json) {
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+} else {
+  console.log(
+    `A simulated day: one clock, NTP at 64 s polls through the full client, a Kalman pipeline, truth at 1 Hz.`,
+  );
+  console.log(`Median of ${RUNS} runs after ${WARM_UPS} warm-ups in one process; no file output.\n`);
+  for (const one of cases) {
+    const ms = seconds => `${(seconds * 1000).toFixed(1)} ms`;
+    console.log(
+      `${one.name}: ${Math.round(one.simulatedPerWall).toLocaleString('en')} simulated seconds per wall second`,
+    );
+    console.log(
+      `  warm ${ms(one.wall)} (${ms(one.wallMin)} to ${ms(one.wallMax)}), a day of a 30-day run ${ms(one.wallPerDayOf30)}`,
+    );
+    console.log(`  first day of a cold process ${ms(one.coldFirstDay)}, the whole process ${ms(one.coldProcess)}`);
+    console.log(
+      `  clknetsim with chronyd ${ms(one.peerWall)}: ours is ${one.timesFasterThanPeer.toFixed(1)} times as fast\n`,
+    );
+  }
+  console.log(`escapement --help: ${(help * 1000).toFixed(0)} ms`);
+}
