@@ -84,6 +84,17 @@ export interface ErrorStatistics {
   readonly max: number;
 }
 
+/** How the corrections of one pipeline did, each against the prediction that it replaced, when the next round closed. */
+export interface CorrectionSummary {
+  readonly helped: number;
+  readonly hurt: number;
+  /** By how much where they helped, or hurt: mean of the difference of |error|, seconds; null where there were none. */
+  readonly helpedBy: number | null;
+  readonly hurtBy: number | null;
+  /** Measurements that the corrector did not believe. */
+  readonly declined: number;
+}
+
 export interface PipelineSummary {
   readonly name: string;
   /** Number of scored samples after the warm-up. */
@@ -99,6 +110,10 @@ export interface PipelineSummary {
     readonly maxErrorMeanWidth: number | null;
   };
   readonly reference: 'truth' | 'ntp';
+  /** Left out for the bare clock. */
+  readonly corrections?: CorrectionSummary;
+  /** Of the revised trajectory, where a pipeline predicts between measurements and truth is known. */
+  readonly retrospective?: ErrorStatistics;
 }
 
 export interface ExpectationResult {

@@ -143,9 +143,17 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       error: fail,
     });
   }
-  for (const pipeline of pipelines) {
-    pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
-  }
+  const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  pipelines.forEach((pipeline, index) => {
+    const { known } = stage;
+    if (pipeline.trajectory !== undefined && known !== undefined) {
+      scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
+    }
+    pipeline.outcomes.subscribe({
+      next: outcome => scorer.round({ t: stage.now(), ...outcome }, readingNow),
+      error: fail,
+    });
+  });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
   for (const [, source] of sources) source.start();
@@ -164,6 +172,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       return false;
     });
   for (const [, source] of sources) source.stop();
+  for (const pipeline of pipelines) pipeline.trajectory?.end();
 
   const results = scorer.summaries();
   const summary: RunSummary = {

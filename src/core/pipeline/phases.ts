@@ -1,15 +1,4 @@
-import {
-  catchError,
-  concat,
-  defer,
-  EMPTY,
-  ignoreElements,
-  isObservable,
-  NEVER,
-  type Observable,
-  of,
-  timer,
-} from 'rxjs';
+import { catchError, concat, defer, EMPTY, ignoreElements, isObservable, NEVER, Observable, of, timer } from 'rxjs';
 import type { Predictor, WorldScheduler } from '../contracts/index.js';
 
 /** Until `running`, measurements are served directly. */

@@ -82,6 +82,7 @@ type Outcome = Omit<RoundRecord, 't'>;
  */
 export class Pipeline {
   readonly name: string;
+  readonly axis: Axis;
   readonly level: number;
   readonly outcomes: Observable<Outcome>;
   /** Past predictions, kept apart from the history; undefined in a pipeline without any between measurements. */
@@ -106,6 +107,7 @@ export class Pipeline {
     private readonly world: World,
   ) {
     this.name = parts.name;
+    this.axis = parts.axis;
     this.level = parts.level;
     const self = this;
     this.history = {

@@ -16,7 +16,7 @@ const REACH = 1024;
 /** Where nothing is measured for days the oldest points settle too. */
 const CAPACITY = 16_384;
 /** Measurements that dataset correctors are shown. */
-const EARLIER = 64;
+const EARLIER = 256;
 
 /**
  * The past predictions of one pipeline, in order of their targets. A point settles when nothing will revise it any
