@@ -89,7 +89,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view),
+    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -171,19 +171,18 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     };
     source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
   }
-  const recordsRounds = sinks.some(sink => sink.round !== undefined);
-  for (const pipeline of pipelines) {
+  const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  pipelines.forEach((pipeline, index) => {
+    const { known } = stage;
+    if (pipeline.trajectory !== undefined && known !== undefined) {
+      scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
+    }
     const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
       const reading = stage.view.clock.read();
-      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) });
+      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
     };
-    pipeline.outcomes.subscribe({
-      next: outcome => {
-        if (recordsRounds) guarded(() => record(outcome));
-      },
-      error: fail,
-    });
-  }
+    pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
+  });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
   for (const [, source] of sources) source.start();
@@ -202,6 +201,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       return false;
     });
   for (const [, source] of sources) source.stop();
+  for (const pipeline of pipelines) pipeline.trajectory?.end();
 
   const results = scorer.summaries();
   const summary: RunSummary = {
@@ -247,6 +247,7 @@ function makePipeline(
   make: Make,
   sources: readonly (readonly [string, Source])[],
   view: World,
+  report: (part: string, what: string) => void,
 ): Pipeline {
   const place = `${file} pipelines[${index}]`;
   const part = `pipelines/${spec.name}`;
@@ -266,6 +267,19 @@ function makePipeline(
       predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
       corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
       timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+      supervisors: spec.supervisors.map((chosen, i) =>
+        make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
+      ),
+      predictEvery: spec.predictEvery,
+      datasetCorrector:
+        spec.datasetCorrector &&
+        make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
+      context: spec.context,
+      phases: spec.phases && {
+        warmUp: spec.phases.warmUp,
+        serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
+      },
+      report: what => report(part, what),
     },
     view,
   );
