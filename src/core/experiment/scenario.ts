@@ -139,7 +139,10 @@ const PipelineEntry = z
     corrector: choice('corrector', 'Gives the posterior; left out: kalman.').optional(),
     ntp_correction: NtpCorrection.optional(),
     datasetCorrector: choice('dataset-corrector', 'Revises past predictions at each measurement.').optional(),
-    supervisors: z.array(choice('supervisor', 'Acts on what is told, and on nothing else.')).default([]),
+    supervisors: z
+      .array(choice('supervisor', 'Acts on what is told, and on nothing else.'))
+      .default([])
+      .meta({ description: 'Each acts on what is told, and on nothing else, in this order.' }),
     timekeeper: choice('timekeeper', 'Tells the time from the estimate.').prefault('drift'),
   })
   .meta({ description: 'One pipeline of plugins.' })

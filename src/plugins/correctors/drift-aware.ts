@@ -30,9 +30,14 @@ const Options = z.strictObject({
     .enum(['attribution', 'gain', 'share-times-gain'])
     .default('share-times-gain')
     .meta({ description: 'Which of the text’s three weightings `drift_aware` uses.' }),
-  drift_correction_enabled: z.boolean().default(true),
+  drift_correction_enabled: z.boolean().default(true).meta({ description: 'Whether the drift is corrected at all.' }),
   min_time_for_drift_correction: time('The drift is left alone while Δt is under this.', { min: 0 }).prefault(60),
-  drift_correction_strength: z.number().min(0).max(1).default(0.7),
+  drift_correction_strength: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.7)
+    .meta({ description: 'How much of the drift term is used.' }),
   drift_correction_factors: z
     .array(Factor)
     .min(1)
