@@ -1,4 +1,4 @@
-import { type Container, ContainerModule, injectable } from 'inversify';
+import { type Container, ContainerModule, injectable, injectFromBase } from 'inversify';
 import { z } from 'zod';
 import type {
   ClockPlugin,
@@ -102,6 +102,8 @@ const registered = new Map<string, PluginDescriptor>();
 export function plugin<K extends PluginKind, S extends OptionsSchema>(declaration: PluginDeclaration<K, S>) {
   return <T extends PluginClass<K>>(type: T): void => {
     injectable()(type);
+    // A class without a constructor of its own takes what its base class injects.
+    if (type.length === 0 && Object.getPrototypeOf(type) !== Function.prototype) injectFromBase()(type);
     const module = new ContainerModule(({ bind }) => {
       bind(type).toSelf().inTransientScope();
     });

@@ -43,6 +43,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
 
   /** The reading at true time t (now, or later with nothing happening in between) with its errors. */
   sampleAt(t: number): Readonly<TrueReading> {
+    this.truth.glide(t);
     const counterError = this.counterErrorAt(t);
     const counter = t + counterError;
     const { wallStep, sample } = this;
