@@ -49,7 +49,11 @@ export async function execute({ scenario, file }: LoadedScenario, options: Execu
   const sinks: Sink[] = [...(options.extraSinks ?? [])];
   const chosen = new Set(scenario.sinks.map(({ use }) => use));
   if (output !== undefined) {
-    sinks.push({ start: ({ clock }) => clock !== undefined && output.add({ clock }) });
+    sinks.push({
+      start: ({ clock }) => {
+        if (clock !== undefined) output.add({ clock });
+      },
+    });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
   }
   if (!options.json) {

@@ -54,8 +54,17 @@ export interface RoundRecord {
   readonly pipeline: string;
   /** Every source's measurement in the round, rejected ones included. */
   readonly measurements: readonly Measurement[];
+  /** What filters and combiner let through, as the corrector was given it. */
+  readonly taken: readonly Measurement[];
   readonly verdicts: readonly Verdict[];
   readonly mad: number | undefined;
+  /** The estimate in force when the round began. */
+  readonly before: Estimate | undefined;
+  /** What the predictor alone said at the last of `taken`. */
+  readonly prior: Estimate | undefined;
+  /** Why the corrector passed over the last of `taken`; undefined if it did not. */
+  readonly declined: string | undefined;
+  /** The estimate in force after the round. */
   readonly estimate: Estimate | undefined;
   /** The local clock when the round was done, and what the pipeline then told. */
   readonly reading: ClockReading;
@@ -80,6 +89,17 @@ export interface ErrorStatistics {
   readonly max: number;
 }
 
+/** How the corrections of one pipeline did, each against the prediction that it replaced, when the next round closed. */
+export interface CorrectionSummary {
+  readonly helped: number;
+  readonly hurt: number;
+  /** By how much where they helped, or hurt: mean of the difference of |error|, seconds; null where there were none. */
+  readonly helpedBy: number | null;
+  readonly hurtBy: number | null;
+  /** Measurements that the corrector did not believe. */
+  readonly declined: number;
+}
+
 export interface PipelineSummary {
   readonly name: string;
   /** Number of scored samples after the warm-up. */
@@ -95,6 +115,10 @@ export interface PipelineSummary {
     readonly maxErrorMeanWidth: number | null;
   };
   readonly reference: 'truth' | 'ntp';
+  /** Left out for the bare clock. */
+  readonly corrections?: CorrectionSummary;
+  /** Of the revised trajectory, where a pipeline predicts between measurements and truth is known. */
+  readonly retrospective?: ErrorStatistics;
 }
 
 export interface ExpectationResult {
@@ -117,16 +141,23 @@ export interface RunSummary {
   readonly expectations: readonly ExpectationResult[];
 }
 
+/** The corrected time on demand, for sinks that serve it. */
+export interface TimeService {
+  /** What a pipeline (the first, unless named) tells now. */
+  now(pipeline?: string): CorrectedTime;
+}
+
 /**
  * A plugin of kind `sink`: writes, shows or serves what a run produces. Sinks stand outside the pipelines: they may be
  * told the truth, and nothing that they do reaches a pipeline.
  *
- * What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
+ * A sink that throws ends the run. What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
  * sampling grid, seconds of the run's time; without it it gets no samples on a grid.
  */
 export interface Sink {
   readonly interval?: number;
-  start?(run: RunInfo): void;
+  /** A promise holds the run back until the sink is ready. */
+  start?(run: RunInfo, time: TimeService): void | Promise<void>;
   sample?(sample: Sample): void;
   /** A sample scored against a measurement, before the pipeline has seen it. */
   scored?(sample: Sample): void;

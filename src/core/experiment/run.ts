@@ -4,6 +4,7 @@ import type { ObservedValueOf } from 'rxjs';
 import {
   type Axis,
   type ClockReading,
+  type CorrectedTime,
   type ExchangeRecord,
   type RecordedEvent,
   type RecordedTruth,
@@ -15,11 +16,11 @@ import {
   type SourceEvent,
   World,
 } from '../contracts/index.js';
-import { InputError } from '../errors.js';
+import { InputError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
-import { OutputFolder, PartName, Playback, PluginFactory, ServerNames, Streams } from '../plugin/tokens.js';
+import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
 import { ReplayedWorld, settledAt } from '../world/replayed-world.js';
@@ -76,7 +77,9 @@ interface Stage {
 export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
   const root = new Container();
-  const make = maker(root, scenario.seed, inputs.outputFolder);
+  // Plugins may report from the moment they are made; the sinks hear of it once they have started.
+  let report: (part: string, what: string) => void = () => {};
+  const make = maker(root, scenario.seed, inputs.outputFolder, (part, what) => report(part, what));
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -86,7 +89,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view),
+    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -105,9 +108,20 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),
   };
-  for (const sink of sinks) sink.start?.(info);
+  const now = (name = pipelines[0]!.name): CorrectedTime => {
+    const pipeline = pipelines.find(one => one.name === name);
+    if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
+    return pipeline.tell(stage.view.clock.read());
+  };
+  for (const sink of sinks) await sink.start?.(info, { now });
 
-  const scorer = new Scorer(pipelines, sinks, scenario.warmup, scenario.level, stage.reference, stage.start);
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    stage.stop();
+  };
+  const { warmup, level } = scenario;
+  const scorer = new Scorer(pipelines, sinks, warmup, level, stage.reference, stage.start, fail);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -122,11 +136,6 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     );
   }
 
-  let failure: unknown;
-  const fail = (error: unknown): void => {
-    failure ??= error;
-    stage.stop();
-  };
   const guarded = (work: () => void): void => {
     try {
       work();
@@ -162,20 +171,20 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     };
     source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
   }
-  const recordsRounds = sinks.some(sink => sink.round !== undefined);
-  for (const pipeline of pipelines) {
+  const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  pipelines.forEach((pipeline, index) => {
+    const { known } = stage;
+    if (pipeline.trajectory !== undefined && known !== undefined) {
+      scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
+    }
     const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
       const reading = stage.view.clock.read();
-      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) });
+      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
     };
-    pipeline.outcomes.subscribe({
-      next: outcome => {
-        if (recordsRounds) guarded(() => record(outcome));
-      },
-      error: fail,
-    });
-  }
-  stage.strike((part, what) => scorer.event({ t: stage.now(), part, what }));
+    pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
+  });
+  report = (part, what) => scorer.event({ t: stage.now(), part, what });
+  stage.strike(report);
   for (const [, source] of sources) source.start();
 
   const started = stage.start;
@@ -192,6 +201,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       return false;
     });
   for (const [, source] of sources) source.stop();
+  for (const pipeline of pipelines) pipeline.trajectory?.end();
 
   const results = scorer.summaries();
   const summary: RunSummary = {
@@ -210,14 +220,20 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   return summary;
 }
 
-function maker(root: Container, seed: string, outputFolder: string | undefined): Make {
+function maker(
+  root: Container,
+  seed: string,
+  outputFolder: string | undefined,
+  report: (part: string, what: string) => void,
+): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
+    scope.bind(Report).toConstantValue((what: string) => report(part, what));
     scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
-    const factory: PluginFactory = (innerKind, innerChoice) =>
-      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${innerKind}`);
+    const factory: PluginFactory = (innerKind, innerChoice, name) =>
+      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
     return makePlugin(kind, chosen, place, scope);
   };
@@ -231,6 +247,7 @@ function makePipeline(
   make: Make,
   sources: readonly (readonly [string, Source])[],
   view: World,
+  report: (part: string, what: string) => void,
 ): Pipeline {
   const place = `${file} pipelines[${index}]`;
   const part = `pipelines/${spec.name}`;
@@ -250,6 +267,19 @@ function makePipeline(
       predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
       corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
       timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+      supervisors: spec.supervisors.map((chosen, i) =>
+        make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
+      ),
+      predictEvery: spec.predictEvery,
+      datasetCorrector:
+        spec.datasetCorrector &&
+        make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
+      context: spec.context,
+      phases: spec.phases && {
+        warmUp: spec.phases.warmUp,
+        serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
+      },
+      report: what => report(part, what),
     },
     view,
   );
@@ -275,8 +305,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
+  // Named by what they are and when they strike, so that one more fault in the list leaves the others' draws alone.
+  const namesakes = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const part = `faults/${index}-${entry.fault.use}`;
+    const name = `faults/${entry.fault.use}@${entry.at}`;
+    const earlier = namesakes.get(name) ?? 0;
+    namesakes.set(name, earlier + 1);
+    const part = earlier === 0 ? name : `${name}#${earlier}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {

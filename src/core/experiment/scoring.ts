@@ -1,6 +1,7 @@
 import {
   type ClockReading,
   type CorrectedTime,
+  type Estimate,
   type EventRecord,
   type Exchange,
   type ExchangeRecord,
@@ -10,10 +11,14 @@ import {
   type RoundRecord,
   type Sample,
   type Sink,
+  timeOn,
 } from '../contracts/index.js';
+import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
+import { anchorAt } from '../pipeline/estimates.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
+import type { Trajectory } from '../pipeline/trajectory.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
 
@@ -51,6 +56,8 @@ interface SinkGrid {
 /** Scores pipelines against a reference and hands samples to sinks. Nothing of it ever reaches a plugin in a pipeline. */
 export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
+  private readonly corrections: readonly CorrectionScore<Estimate>[];
+  private readonly retrospectives: ErrorAccumulator[] = [];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
@@ -64,9 +71,12 @@ export class Scorer {
     private readonly level: number,
     private readonly reference: 'truth' | 'ntp',
     start: number,
+    /** Ends the run: a sink threw, outside any operator that would catch it. */
+    private readonly fail: (error: unknown) => void,
   ) {
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
+    this.corrections = pipelines.map(() => new CorrectionScore());
     this.sinkGrids = sinks.flatMap(sink =>
       sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
     );
@@ -157,29 +167,88 @@ export class Scorer {
       const { t, told, error, bareError } = sample;
       const accumulator = index === 0 ? this.bare : this.accumulators[index - 1]!;
       if (t >= this.warmup) accumulator.add(error!, bareError!, told);
-      for (const sink of this.sinks) sink.scored?.(sample);
+      this.notify(sink => sink.scored?.(sample));
     });
   }
 
   exchange(record: ExchangeRecord): void {
-    for (const sink of this.sinks) sink.exchange?.(record);
+    this.notify(sink => sink.exchange?.(record));
   }
 
-  round(record: RoundRecord): void {
-    for (const sink of this.sinks) sink.round?.(record);
+  /** `now` and the truth then are asked for only where a correction is to be judged. */
+  round(
+    record: RoundRecord,
+    now: () => { readonly reading: ClockReading; readonly truth: ExchangeRecord['truth'] },
+  ): void {
+    if (record.t >= this.warmup) this.judgeCorrection(record, now);
+    this.notify(sink => sink.round?.(record));
+  }
+
+  private judgeCorrection(record: RoundRecord, now: () => ReturnType<Parameters<Scorer['round']>[1]>): void {
+    const index = this.pipelines.findIndex(({ name }) => name === record.pipeline);
+    const pipeline = this.pipelines[index]!;
+    const score = this.corrections[index]!;
+    const { taken, before, prior, estimate, declined } = record;
+    const measurement = taken.at(-1);
+    if (measurement === undefined) return;
+    score.judge(judged => {
+      const { reading, truth } = this.reference === 'truth' ? now() : { reading: measurement.at, truth: undefined };
+      const told = pipeline.tellFrom(judged, reading);
+      if (truth !== undefined) return told.offset + truth[told.axis];
+      return told.axis === pipeline.axis
+        ? told.offset - measurement.offset
+        : told.time - timeOn(pipeline.axis, reading) - measurement.offset;
+    });
+    if (declined !== undefined) score.passed();
+    else if (prior !== undefined && estimate !== undefined) {
+      score.made(estimate, before?.anchor === undefined ? prior : anchorAt(prior, before.anchor));
+    }
+  }
+
+  /** Scores a pipeline's trajectory: what was predicted for an instant, as it stands when nothing will revise it. */
+  follow(trajectory: Trajectory, index: number, truthNow: () => TrueReading): void {
+    const scored = new ErrorAccumulator();
+    this.retrospectives[index] = scored;
+    const { axis } = this.pipelines[index]!;
+    // The truth of a point is noted when it is made; it knows nothing of it.
+    const truths = new WeakMap<ClockReading, number>();
+    trajectory.added.subscribe(({ issued, target }) => {
+      const { counterError, wallError } = truthNow();
+      if (target === issued) truths.set(target, axis === 'counter' ? counterError : wallError);
+    });
+    trajectory.settled.subscribe(({ target, offset }) => {
+      const clockError = truths.get(target);
+      if (clockError === undefined || target.counter < this.warmup) return;
+      scored.add(offset + clockError, clockError, this.unknown);
+    });
   }
 
   event(record: EventRecord): void {
-    for (const sink of this.sinks) sink.event?.(record);
+    this.notify(sink => sink.event?.(record));
   }
 
   summaries(): readonly PipelineSummary[] {
     return [
       this.bare.summary(BARE_CLOCK, this.level, this.reference),
-      ...this.pipelines.map((pipeline, index) =>
-        this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
-      ),
+      ...this.pipelines.map((pipeline, index) => {
+        const retrospective = this.retrospectives[index]?.summary('', this.level, this.reference).error;
+        return {
+          ...this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
+          corrections: this.corrections[index]!.summary(),
+          ...(retrospective && { retrospective }),
+        };
+      }),
     ];
+  }
+
+  private notify(tell: (sink: Sink) => void): void {
+    for (const sink of this.sinks) {
+      try {
+        tell(sink);
+      } catch (error) {
+        this.fail(error);
+      }
+    }
   }
 
   private scoreAgainstTruth(now: TrueReading): void {

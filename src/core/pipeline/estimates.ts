@@ -8,8 +8,16 @@ import {
   timeOn,
 } from '../contracts/index.js';
 
-/** How fast the maximum error grows with age: RFC 5905's frequency tolerance. */
-export const MAX_ERROR_RATE = PHI;
+/** Deviations of the drift that count as the most that it can be wrong by. */
+const DRIFT_DEVIATIONS = 5;
+
+/**
+ * How fast the maximum error grows with age, s/s: RFC 5905's PHI, which is meant for a clock whose frequency is known,
+ * and what is not known of the drift yet. `p11` is the drift's variance.
+ */
+export function maxErrorRate(p11: number): number {
+  return PHI + DRIFT_DEVIATIONS * Math.sqrt(p11);
+}
 
 /** What a first measurement alone says: its offset, and a drift of 0 known to ±`driftDeviation`. */
 export function firstEstimate(
@@ -29,7 +37,7 @@ export function firstEstimate(
     p11: driftDeviation ** 2,
     ...noise,
     maxError: measurement.rootDistance,
-    maxErrorRate: Math.max(MAX_ERROR_RATE, 2 * driftDeviation),
+    maxErrorRate: maxErrorRate(driftDeviation ** 2),
     by,
   };
 }
@@ -44,7 +52,7 @@ export function propagate(
   by: string,
   noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
 ): Estimate {
-  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate } = estimate;
+  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate } = estimate;
   const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
@@ -58,14 +66,27 @@ export function propagate(
     p11: p11 + randomWalkFm * age,
     whiteFm,
     randomWalkFm,
-    maxError: maxError + maxErrorRate * age,
-    maxErrorRate,
+    maxError: maxError + rate * age,
+    maxErrorRate: rate,
     by,
+  };
+}
+
+/** The same belief at another reading, under the same names. */
+export function carry(estimate: Estimate, at: ClockReading): Estimate {
+  if (at === estimate.at) return estimate;
+  const { axis, by, driftBy, goodFor } = estimate;
+  const carried = propagate(estimate, at, by);
+  return {
+    ...carried,
+    ...(driftBy !== undefined && { driftBy }),
+    ...(goodFor !== undefined && { goodFor: goodFor - (timeOn(axis, at) - timeOn(axis, estimate.at)) }),
   };
 }
 
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
+  if (estimate.driftBy !== undefined || estimate.goodFor !== undefined) return { ...estimate, anchor };
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
   return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

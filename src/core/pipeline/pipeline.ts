@@ -1,13 +1,16 @@
-import { concatMap, merge, Observable } from 'rxjs';
+import { concatMap, EMPTY, exhaustMap, ignoreElements, interval, merge, Observable, tap } from 'rxjs';
 import {
+  type Anchor,
   type Axis,
   type ClockReading,
   type Combiner,
   type CorrectedTime,
   type Corrector,
+  type DatasetCorrector,
   type Estimate,
   type Filter,
   type History,
+  isDeclined,
   isRejection,
   type Measurement,
   measure,
@@ -15,18 +18,26 @@ import {
   type RoundRecord,
   type Source,
   type SourceEvent,
+  type Supervisor,
   type Timekeeper,
   timeOn,
   type Verdict,
   type World,
 } from '../contracts/index.js';
 import { InputError } from '../errors.js';
-import { anchorAt } from './estimates.js';
+import { COMBINED } from './combined.js';
+import { anchorAt, carry } from './estimates.js';
 import { MeasurementRing } from './measurement-log.js';
+import { type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
+import { Supervision } from './supervision.js';
+import { Trajectory } from './trajectory.js';
 
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
+
+/** A source that has been silent for longer than this has no say in a round, seconds. */
+const OTHERS_AGE = 2048;
 
 /** The plugins of one pipeline, made. */
 export interface PipelineParts {
@@ -40,24 +51,55 @@ export interface PipelineParts {
   readonly predictor: Predictor;
   readonly corrector: Corrector;
   readonly timekeeper: Timekeeper;
+  /** Act on what is told, in this order. */
+  readonly supervisors?: readonly Supervisor[];
+  /** Seconds of the local counter from prediction to prediction; left out: one for each measurement. */
+  readonly predictEvery?: number | undefined;
+  /** Revises the past predictions of a pipeline that predicts between measurements. */
+  readonly datasetCorrector?: DatasetCorrector | undefined;
+  /** What the predictor learns from: the measurements, or (with past predictions among them) the trajectory. */
+  readonly context?: 'measurements' | 'trajectory';
+  /** Until the predictor is ready and has been warmed up this long (seconds), `serve` predicts and nothing corrects. */
+  readonly phases?: { readonly warmUp: number; readonly serve: Predictor } | undefined;
+  /** Told of each new phase. */
+  readonly report?: (what: string) => void;
+}
+
+/** Turns the verdicts on a measurement's sources to "not used". */
+function decline(verdicts: Verdict[], source: string, reason: string): void {
+  const sources = source.split(COMBINED);
+  verdicts.forEach((verdict, index) => {
+    if (verdict.used && sources.includes(verdict.source)) verdicts[index] = { ...verdict, used: false, reason };
+  });
 }
 
 type Outcome = Omit<RoundRecord, 't' | 'reading' | 'told'>;
 
 /**
  * One pipeline: events → rounds → measurements → filters → combiner → (predict → correct), one measurement after
- * another. It sees its world's view only; whoever runs it subscribes to `outcomes` and may `tell` at any reading.
+ * another; and, where it has an interval of its own, predictions between them. It sees its world's view only; whoever
+ * runs it subscribes to `outcomes` and may `tell` at any reading.
  */
 export class Pipeline {
   readonly name: string;
+  readonly axis: Axis;
   readonly level: number;
   readonly outcomes: Observable<Outcome>;
+  /** Past predictions, kept apart from the history; undefined in a pipeline without any between measurements. */
+  readonly trajectory: Trajectory | undefined;
 
   private readonly measurements = new MeasurementRing(HISTORY);
   private readonly observed = new MeasurementRing(HISTORY);
   private readonly history: History;
   private readonly filters = new Map<string, readonly Filter[]>();
+  private readonly latest = new Map<string, Measurement>();
+  private readonly supervision: Supervision | undefined;
+  /** What the predictor is shown: the history, unless it is to learn from its own past. */
+  private readonly context: History;
+  private phase: Phase = 'running';
   private posterior: Estimate | undefined;
+  /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
+  private prediction: Estimate | undefined;
   private inForce: Estimate | undefined;
 
   constructor(
@@ -65,6 +107,7 @@ export class Pipeline {
     private readonly world: World,
   ) {
     this.name = parts.name;
+    this.axis = parts.axis;
     this.level = parts.level;
     const self = this;
     this.history = {
@@ -75,10 +118,15 @@ export class Pipeline {
         return self.posterior;
       },
     };
-    this.outcomes = merge(...parts.sources.map(source => source.events)).pipe(
+    const { supervisors = [], predictEvery, datasetCorrector, context } = parts;
+    if (supervisors.length > 0) this.supervision = new Supervision(supervisors, parts.timekeeper, parts.level);
+    if (predictEvery !== undefined) this.trajectory = new Trajectory(parts.axis, datasetCorrector);
+    this.context = (context === 'trajectory' && this.trajectory?.contextFor(this.history)) || this.history;
+    const rounds = merge(...parts.sources.map(source => source.events)).pipe(
       closeRounds(() => parts.sources.reduce((sum, source) => sum + source.outstanding, 0)),
       concatMap(round => this.take(round)),
     );
+    this.outcomes = merge(this.phases(), rounds, this.predictions());
   }
 
   /** The estimate that the time is told from. */
@@ -87,7 +135,59 @@ export class Pipeline {
   }
 
   tell(reading: ClockReading): CorrectedTime {
-    return this.parts.timekeeper.tell(this.inForce, reading, this.parts.level);
+    const { inForce } = this;
+    return this.tellFrom(inForce?.goodFor === undefined || isGood(inForce, reading) ? inForce : undefined, reading);
+  }
+
+  /** What would be told at a reading if this estimate were in force. */
+  tellFrom(estimate: Estimate | undefined, reading: ClockReading): CorrectedTime {
+    return this.parts.timekeeper.tell(estimate, reading, this.parts.level);
+  }
+
+  private phases(): Observable<never> {
+    const { phases, predictor, report } = this.parts;
+    if (phases === undefined && predictor.load === undefined) return EMPTY;
+    return phasesOf(this.world.scheduler, predictor, phases?.warmUp ?? 0, why => report?.(why)).pipe(
+      tap(phase => {
+        this.phase = phase;
+        report?.(`phase ${phase}`);
+      }),
+      ignoreElements(),
+    );
+  }
+
+  /** Asks the predictor on its own interval, one question at a time: a late answer delays no measurement. */
+  private predictions(): Observable<never> {
+    const { predictEvery } = this.parts;
+    const { scheduler, clock } = this.world;
+    if (predictEvery === undefined) return EMPTY;
+    return interval(predictEvery * 1000, scheduler).pipe(
+      exhaustMap(
+        () =>
+          new Observable<never>(subscriber => {
+            const issued = clock.read();
+            const refresh = (prediction: Estimate | undefined): void => {
+              if (prediction !== undefined) this.refresh(prediction, issued);
+              subscriber.complete();
+            };
+            this.predict(issued, refresh, error => subscriber.error(error));
+          }),
+      ),
+    );
+  }
+
+  /** A prediction between two measurements comes into force, refined by the corrector where it does that. */
+  private refresh(prediction: Estimate, issued: ClockReading): void {
+    const { corrector } = this.parts;
+    this.check(prediction);
+    this.prediction = prediction;
+    this.trajectory!.add(prediction, issued);
+    const refined =
+      this.phase === 'running' && corrector.refine !== undefined
+        ? this.guard('corrector', () => corrector.refine!(prediction, this.history))
+        : prediction;
+    const anchor = this.posterior?.anchor;
+    this.serve(anchor === undefined ? refined : anchorAt(refined, anchor));
   }
 
   /** Takes a round's measurements one after another, each once the answer to the one before has come. */
@@ -95,13 +195,35 @@ export class Pipeline {
     const { chosen, verdicts, mad, heard } = this.select(round);
     return new Observable(subscriber => {
       const fail = (error: unknown): void => subscriber.error(error);
+      const before = this.inForce;
+      let prior: Estimate | undefined;
+      let declined: string | undefined;
       const next = (index: number): void => {
         const measurement = chosen[index];
         if (measurement !== undefined) {
-          this.step(measurement, () => next(index + 1), fail);
+          this.step(
+            measurement,
+            (predicted, why) => {
+              prior = predicted;
+              declined = why;
+              if (why !== undefined) decline(verdicts, measurement.source, why);
+              next(index + 1);
+            },
+            fail,
+          );
           return;
         }
-        subscriber.next({ pipeline: this.name, measurements: heard, verdicts, mad, estimate: this.inForce });
+        subscriber.next({
+          pipeline: this.name,
+          measurements: heard,
+          taken: chosen,
+          verdicts,
+          mad,
+          before,
+          prior,
+          declined,
+          estimate: this.inForce,
+        });
         subscriber.complete();
       };
       next(0);
@@ -122,6 +244,7 @@ export class Pipeline {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
       } else {
         this.observed.add(filtered);
+        this.latest.set(filtered.source, filtered);
         passed.push(filtered);
       }
     }
@@ -131,13 +254,31 @@ export class Pipeline {
       if (combiner === undefined) {
         for (const { source } of passed) verdicts.push({ source, used: true, reason: 'taken' });
       } else {
-        const combination = this.guard('combiner', () => combiner.combine(passed));
+        const others = this.othersThan(passed);
+        const combination = this.guard('combiner', () => combiner.combine(passed, others));
         chosen = combination.measurements;
         mad = combination.mad;
         verdicts.push(...combination.verdicts);
       }
     }
     return { chosen, verdicts, mad, heard };
+  }
+
+  /**
+   * The last measurement of every source that is not in the round, brought forward by the drift believed in: what the
+   * round can be compared with when sources are not asked in step.
+   */
+  private othersThan(round: readonly Measurement[]): readonly Measurement[] {
+    const { axis } = this.parts;
+    const now = round.at(-1)!.at;
+    const drift = this.posterior?.drift ?? 0;
+    const others: Measurement[] = [];
+    for (const measurement of this.latest.values()) {
+      if (round.some(({ source }) => source === measurement.source)) continue;
+      const age = timeOn(axis, now) - timeOn(axis, measurement.at);
+      if (age >= 0 && age <= OTHERS_AGE) others.push({ ...measurement, offset: measurement.offset + drift * age });
+    }
+    return others;
   }
 
   private filter(measurement: Measurement) {
@@ -155,23 +296,39 @@ export class Pipeline {
     return current;
   }
 
-  /** Predict, correct, remember; the predictor is asked again where the corrector passes. */
-  private step(measurement: Measurement, done: () => void, fail: (error: unknown) => void): void {
-    const { corrector } = this.parts;
-    this.predict(
-      measurement.at,
-      prior => {
-        const posterior = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
-        this.measurements.add(measurement);
-        const adopt = (estimate: Estimate | undefined): void => {
-          this.adopt(estimate, measurement);
-          done();
-        };
-        if (posterior === undefined || posterior === prior) this.predict(measurement.at, adopt, fail);
-        else adopt(posterior);
-      },
-      fail,
-    );
+  /** Predict, correct, remember; the predictor has the word where the corrector has nothing to say. */
+  private step(
+    measurement: Measurement,
+    done: (prior: Estimate | undefined, declined: string | undefined) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const { corrector, predictEvery } = this.parts;
+    const { at } = measurement;
+    const predicted = (prediction: Estimate | undefined): void => {
+      const prior = prediction && carry(prediction, at);
+      this.supervision?.observe(measurement, this.history);
+      this.trajectory?.revise(measurement, prior?.offset, this.history);
+      const running = this.phase === 'running';
+      const answer = running
+        ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
+        : undefined;
+      this.measurements.add(measurement);
+      if (answer !== undefined && !isDeclined(answer)) {
+        this.adopt(answer, this.anchorOf(measurement));
+        done(prior, undefined);
+        return;
+      }
+      const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
+      const again = (estimate: Estimate | undefined): void => {
+        this.adopt(estimate, anchor);
+        done(prior, answer?.declined);
+      };
+      // A predictor with an interval of its own may be slow: no measurement waits for it.
+      if (predictEvery !== undefined && running) again(prior);
+      else this.predict(at, again, fail);
+    };
+    if (predictEvery === undefined) this.predict(at, predicted, fail);
+    else predicted(this.prediction);
   }
 
   /** Asks the predictor through the one door for promises. Errors of what follows are the pipeline's, too. */
@@ -180,8 +337,10 @@ export class Pipeline {
     deliver: (estimate: Estimate | undefined) => void,
     fail: (error: unknown) => void,
   ): void {
+    const { predictor, phases } = this.parts;
+    const asked = this.phase === 'running' ? predictor : phases?.serve;
     try {
-      const answer = this.guard('predictor', () => this.parts.predictor.predict(this.history, at));
+      const answer = this.guard('predictor', () => asked?.predict(this.context, at));
       this.world.scheduler.settle(
         answer,
         estimate => {
@@ -198,12 +357,25 @@ export class Pipeline {
     }
   }
 
-  private adopt(estimate: Estimate | undefined, measurement: Measurement): void {
+  private adopt(estimate: Estimate | undefined, anchor: Anchor | undefined): void {
     if (estimate === undefined) return;
     this.check(estimate);
-    const time = timeOn(this.parts.axis, measurement.at) + measurement.offset;
-    this.posterior = anchorAt(estimate, { at: measurement.at, time });
-    this.inForce = this.posterior;
+    this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
+    this.serve(this.posterior);
+  }
+
+  /** The supervisors have a look at it, then the time is told from it. */
+  private serve(estimate: Estimate): void {
+    const { timekeeper, level } = this.parts;
+    const previous = this.inForce;
+    const supervised = this.supervision?.supervise(estimate, this.history) ?? estimate;
+    if (supervised !== estimate) this.check(supervised);
+    this.inForce = supervised;
+    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), level);
+  }
+
+  private anchorOf({ at, offset }: Measurement): Anchor {
+    return { at, time: timeOn(this.parts.axis, at) + offset };
   }
 
   /** An estimate that is not finite would turn everything after it into NaN: it ends the run, and says whose it is. */
@@ -228,4 +400,8 @@ export class Pipeline {
       throw new InputError(`pipeline '${this.name}', ${part}`, `threw: ${why}`);
     }
   }
+}
+
+function isGood({ goodFor, axis, at }: Estimate, reading: ClockReading): boolean {
+  return goodFor === undefined || timeOn(axis, reading) - timeOn(axis, at) <= goodFor;
 }

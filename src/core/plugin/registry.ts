@@ -1,9 +1,10 @@
 import { type Container, ContainerModule, injectable } from 'inversify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type {
   ClockPlugin,
   Combiner,
   Corrector,
+  DatasetCorrector,
   DelayLaw,
   Fault,
   Filter,
@@ -13,6 +14,7 @@ import type {
   Predictor,
   Sink,
   Source,
+  Supervisor,
   Timekeeper,
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
@@ -22,6 +24,7 @@ export interface PluginKinds {
   clock: ClockPlugin;
   combiner: Combiner;
   corrector: Corrector;
+  'dataset-corrector': DatasetCorrector;
   delay: DelayLaw;
   fault: Fault;
   filter: Filter;
@@ -31,6 +34,7 @@ export interface PluginKinds {
   predictor: Predictor;
   sink: Sink;
   source: Source;
+  supervisor: Supervisor;
   timekeeper: Timekeeper;
 }
 
@@ -49,6 +53,8 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'combiner',
   'predictor',
   'corrector',
+  'dataset-corrector',
+  'supervisor',
   'timekeeper',
   'sink',
 ];
@@ -66,30 +72,51 @@ export interface PluginDescriptor<K extends PluginKind = PluginKind> {
   /** One line for `escapement plugins`. */
   readonly summary: string;
   readonly options: OptionsSchema;
+  readonly warn?: (options: object, setting: Setting) => readonly string[];
   /** Binds the class; the container in which it is made also has its `PluginOptions`. */
   readonly module: ContainerModule;
   readonly type: PluginClass<K>;
 }
 
-export interface PluginDeclaration<K extends PluginKind> {
+/** What stands around a plugin in its scenario, as far as warnings need it. */
+export interface Setting {
+  /** Seconds between questions, of every source whose poller has a constant interval. */
+  readonly pollIntervals: readonly number[];
+  /** Seconds from prediction to prediction, of a pipeline that predicts between measurements. */
+  readonly predictEvery: number | undefined;
+}
+
+export interface PluginDeclaration<K extends PluginKind, S extends OptionsSchema = OptionsSchema> {
   readonly kind: K;
   readonly name: string;
   readonly summary: string;
   /** A zod object; its defaults, descriptions and limits make the scenario's validation, completion and reference. */
-  readonly options: OptionsSchema;
+  readonly options: S;
+  /** For `validate`: what is allowed but can hardly be meant, one line each. */
+  readonly warn?: (options: z.output<S>, setting: Setting) => readonly string[];
 }
 
 const registered = new Map<string, PluginDescriptor>();
 
 /** Class decorator: makes a class known as a plugin, under its kind and name, when its file is loaded. */
-export function plugin<K extends PluginKind>(declaration: PluginDeclaration<K>) {
+export function plugin<K extends PluginKind, S extends OptionsSchema>(declaration: PluginDeclaration<K, S>) {
   return <T extends PluginClass<K>>(type: T): void => {
     injectable()(type);
     const module = new ContainerModule(({ bind }) => {
       bind(type).toSelf().inTransientScope();
     });
-    registered.set(`${declaration.kind}/${declaration.name}`, { ...declaration, module, type });
+    const key = `${declaration.kind}/${declaration.name}`;
+    if (registered.has(key)) {
+      throw new InputError(type.name, `there is already a ${declaration.kind} named '${declaration.name}'`);
+    }
+    const descriptor: unknown = { ...declaration, options: strict(declaration.options), module, type };
+    registered.set(key, descriptor as PluginDescriptor);
   };
+}
+
+/** A misspelt option is an error, also where an author wrote `z.object`. */
+function strict(options: OptionsSchema): OptionsSchema {
+  return options instanceof z.ZodObject && options.def.catchall === undefined ? options.strict() : options;
 }
 
 /** The plugins of a kind that have been loaded, by name. */
@@ -127,18 +154,32 @@ export function makePlugin<K extends PluginKind>(
   scope: Container,
 ): PluginKinds[K] {
   const descriptor = findPlugin(kind, choice.use, place);
-  const { use, ...options } = choice;
-  const parsed = descriptor.options.safeParse(options);
-  if (!parsed.success) throw inputErrorOf(parsed.error, `${place}.${use}`);
   const container = childOf(scope);
-  container.bind(PluginOptions).toConstantValue(Object.freeze(parsed.data));
+  container.bind(PluginOptions).toConstantValue(Object.freeze(optionsOf(descriptor, choice, place)));
   container.load(descriptor.module);
   try {
     return container.get<PluginKinds[K]>(descriptor.type);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(place, `${kind} '${use}' could not be made: ${rootMessage(error)}`);
+    throw new InputError(place, `${kind} '${choice.use}' could not be made: ${rootMessage(error)}`);
   }
+}
+
+/** Choices that a schema has resolved already: an author's transforms run once. */
+const resolved = new WeakSet<PluginChoice>();
+
+/** Marks a choice whose options stand as the plugin's schema gives them. */
+export function asResolved(choice: PluginChoice): PluginChoice {
+  resolved.add(choice);
+  return choice;
+}
+
+function optionsOf(descriptor: PluginDescriptor, choice: PluginChoice, place: string): object {
+  const { use, ...options } = choice;
+  if (resolved.has(choice)) return options;
+  const parsed = descriptor.options.safeParse(options);
+  if (!parsed.success) throw inputErrorOf(parsed.error, `${place}.${use}`);
+  return parsed.data;
 }
 
 function childOf(parent: Container): Container {

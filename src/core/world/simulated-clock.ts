@@ -24,6 +24,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   private frequencyStep = 0;
   private steppedPhase = 0;
   private steppedAt = 0;
+  private readonly listeners: (() => void)[] = [];
   private readonly sample: TrueReading = { reading: { wall: 0, counter: 0 }, wallError: 0.5, counterError: 0.5 };
 
   constructor(
@@ -79,6 +80,12 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     this.steppedPhase += this.frequencyStep * (now - this.steppedAt);
     this.steppedAt = now;
     this.frequencyStep += by;
+    // A step of nothing changes nothing, not even when a timer is set again.
+    if (by !== 0) for (const listener of this.listeners) listener();
+  }
+
+  onRateStep(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   private phaseAt(t: number): number {

@@ -49,7 +49,7 @@ const PORT = 123;
 export class SimulatedNetwork implements Network {
   private readonly servers = new Map<string, SimulatedServer>();
   private readonly effects: EffectEntry[] = [];
-  private effectsMade = 0;
+  private readonly faults = new Map<string, FaultStreams>();
   private nextPort = 49152;
 
   constructor(
@@ -79,7 +79,7 @@ export class SimulatedNetwork implements Network {
 
   disturb(selector: PathSelector, effect: PathEffect, name: string): () => void {
     for (const server of selector.servers ?? []) this.find(server, name);
-    const entry = new EffectEntry(selector, effect, `${name}#${this.effectsMade++}`);
+    const entry = new EffectEntry(selector, effect, this.streamsOf(name));
     this.effects.push(entry);
     return () => {
       const index = this.effects.indexOf(entry);
@@ -108,43 +108,61 @@ export class SimulatedNetwork implements Network {
     return sent;
   }
 
+  /** A fault keeps its streams from one strike to the next. */
+  private streamsOf(fault: string): FaultStreams {
+    let streams = this.faults.get(fault);
+    if (streams === undefined) {
+      streams = new FaultStreams(fault, this.random);
+      this.faults.set(fault, streams);
+    }
+    return streams;
+  }
+
   /** Seconds under way, or undefined if the packet is lost. Always the same draws, whatever they turn out to be. */
   private fate(server: SimulatedServer, association: string, direction: Direction): number | undefined {
     const path = server.options[direction];
     const random = server.stream(association, direction, this.random);
     let lost = path.loss > 0 && random.uniform() < path.loss;
-    let delay = path.delay + (path.jitter?.draw(random) ?? 0);
+    let delay = path.delay + (path.jitter?.draw(random, this.truth.time) ?? 0);
     for (const entry of this.effects) {
       if (!entry.concerns(server.options.name, direction)) continue;
-      const own = entry.stream(`${server.options.name}/${association}/${direction}`, this.random);
-      if (entry.effect.lost?.(own)) lost = true;
-      delay += entry.effect.delay?.(own) ?? 0;
+      const own = entry.streams.get(`${server.options.name}/${association}/${direction}`);
+      if (entry.effect.lost?.(own, this.truth.time)) lost = true;
+      delay += entry.effect.delay?.(own, this.truth.time) ?? 0;
     }
     return lost ? undefined : delay;
   }
 }
 
-class EffectEntry {
+/** What one fault's effects draw from, by server, association and direction. */
+class FaultStreams {
   private readonly streams = new Map<string, RandomStream>();
 
   constructor(
+    private readonly fault: string,
+    private readonly random: (path: string) => RandomStream,
+  ) {}
+
+  get(packets: string): RandomStream {
+    let stream = this.streams.get(packets);
+    if (stream === undefined) {
+      stream = this.random(`${this.fault}/${packets}`);
+      this.streams.set(packets, stream);
+    }
+    return stream;
+  }
+}
+
+class EffectEntry {
+  constructor(
     private readonly selector: PathSelector,
     readonly effect: PathEffect,
-    readonly name: string,
+    readonly streams: FaultStreams,
   ) {}
 
   concerns(server: string, direction: Direction): boolean {
     const { servers, directions } = this.selector;
     return (servers?.includes(server) ?? true) && (directions?.includes(direction) ?? true);
-  }
-
-  stream(packets: string, random: (path: string) => RandomStream): RandomStream {
-    let stream = this.streams.get(packets);
-    if (stream === undefined) {
-      stream = random(`${this.name}/${packets}`);
-      this.streams.set(packets, stream);
-    }
-    return stream;
   }
 }
 
@@ -176,24 +194,28 @@ export class SimulatedServer implements ServerControls {
 
 class SimulatedSocket implements DatagramSocket {
   readonly received = new Subject<Datagram>();
-  private closed = false;
+  // Hard-private: a plugin holds this object, and must not find the truth through it.
+  readonly #network: SimulatedNetwork;
+  #closed = false;
 
   constructor(
-    private readonly network: SimulatedNetwork,
+    network: SimulatedNetwork,
     readonly path: string,
     readonly port: number,
-  ) {}
+  ) {
+    this.#network = network;
+  }
 
   send(bytes: Uint8Array, to: Endpoint): ClockReading {
-    if (this.closed) throw new InputError(this.path, 'the socket is closed');
-    return this.network.exchange(this, bytes, to);
+    if (this.#closed) throw new InputError(this.path, 'the socket is closed');
+    return this.#network.exchange(this, bytes, to);
   }
 
   deliver(bytes: Uint8Array, from: Endpoint, clock: SimulatedClock): void {
-    if (!this.closed) this.received.next({ bytes, from, at: clock.read() });
+    if (!this.#closed) this.received.next({ bytes, from, at: clock.read() });
   }
 
   close(): void {
-    this.closed = true;
+    this.#closed = true;
   }
 }
