@@ -26,7 +26,7 @@ program
 program
   .command('live')
   .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
-  .option('--server <host[:port]...>', 'servers to ask; left out: four of pool.ntp.org')
+  .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
   .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
