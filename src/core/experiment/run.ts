@@ -4,7 +4,6 @@ import {
   type Axis,
   type ClockReading,
   type ExchangeRecord,
-  type RecordedEvent,
   type RecordedTruth,
   type Recording,
   type RunInfo,
@@ -19,13 +18,14 @@ import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from
 import { OutputFolder, PartName, Playback, PluginFactory, ServerNames, Streams } from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
-import { ReplayedWorld, settledAt } from '../world/replayed-world.js';
+import { ReplayedWorld } from '../world/replayed-world.js';
 import type { KnownClock } from '../world/simulated-clock.js';
 import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
 import { SimulatedWorld } from '../world/simulated-world.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
+import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
 import { Scorer } from './scoring.js';
 
@@ -55,6 +55,8 @@ interface Stage {
   readonly known: KnownClock | undefined;
   readonly reference: 'truth' | 'ntp';
   now(): number;
+  /** What the local clock reads at a time of the stage, now or before the next event; where `known` is undefined. */
+  readAt(t: number): ClockReading;
   /** clock − true at the event now being handled. */
   truthNow(): ExchangeRecord['truth'];
   onAdvance(listener: (to: number) => void): void;
@@ -99,19 +101,18 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   };
   for (const sink of sinks) sink.start?.(info);
 
-  const scorer = new Scorer(pipelines, sinks, scenario.warmup, scenario.level, stage.reference, stage.start);
+  const answers = Object.entries(inputs.recording?.answers ?? {}).map(
+    ([name, given]) => new RecordedAnswers(name, scenario.level, given),
+  );
+  const { warmup, level } = scenario;
+  const scorer = new Scorer(pipelines, answers, sinks, stage.start + warmup, level, stage.reference, stage.start);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
     const draw = jitter === 0 ? () => 0 : () => (2 * stream.uniform() - 1) * Math.min(jitter, interval / 2);
     stage.onAdvance(scorer.gridListener(stage.known, interval, stage.start, draw));
   } else {
-    stage.onAdvance(to =>
-      scorer.sampleUntil(to, counter => {
-        const now = stage.view.clock.read();
-        return { counter, wall: counter + now.wall - now.counter };
-      }),
-    );
+    stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
   let failure: unknown;
@@ -129,7 +130,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
         if (event.type === 'exchange') exchanges.answered += 1;
         else exchanges.failed += 1;
         if (event.type === 'exchange' && stage.known === undefined) scorer.scoreAt(t, event.exchange, truth);
-        scorer.exchange({ t, event, group, truth, outstanding: source.outstanding });
+        scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
       },
       error: fail,
     });
@@ -170,6 +171,13 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const sink of sinks) await sink.finish?.(summary);
   if (failure !== undefined) throw failure;
   return summary;
+}
+
+/** Questions that are still open, by source. */
+function openQuestions(sources: readonly (readonly [string, Source])[]): Readonly<Record<string, number>> {
+  const open: Record<string, number> = {};
+  for (const [name, { outstanding }] of sources) if (outstanding > 0) open[name] = outstanding;
+  return open;
 }
 
 function maker(root: Container, seed: string, outputFolder: string | undefined): Make {
@@ -249,6 +257,7 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     known: world.clock,
     reference: 'truth',
     now: () => world.truth.time,
+    readAt: t => world.clock.sampleAt(t).reading,
     truthNow: () => {
       const now = world.clock.sampleAt(world.truth.time);
       return { wall: now.wallError, counter: now.counterError };
@@ -296,13 +305,9 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
 
 function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
   if (recording === undefined) throw new InputError(file, 'a replayed world needs its recording to be read first');
-  const world = new ReplayedWorld(recording, truth, scenario.seed);
-  let current: RecordedEvent | undefined;
-  world.listen(undefined, event => {
-    current = event;
-  });
-  const end = scenario.duration === undefined ? world.end : Math.min(world.end, scenario.duration);
-  const start = world.truth.time;
+  const world = new ReplayedWorld(recording, truth, scenario.seed, file);
+  const { start } = world;
+  const end = scenario.duration === undefined ? world.end : Math.min(world.end, start + scenario.duration);
   const truthful = world.known !== undefined || recording.events.every(event => event.truth !== undefined);
   return {
     view: world.view,
@@ -312,16 +317,12 @@ function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
     known: world.known,
     reference: truthful ? 'truth' : 'ntp',
     now: () => world.truth.time,
-    truthNow: () => {
-      if (current?.truth !== undefined || world.known === undefined) return current?.truth;
-      const { counter, wall } = settledAt(current!);
-      const t = current!.trueTime!;
-      return { wall: wall - t, counter: counter - t };
-    },
+    readAt: t => world.readAt(t),
+    truthNow: () => world.truthOfCurrent,
     onAdvance: listener => void world.truth.onAdvance(listener),
     run: control => world.truth.run(end, control),
     stop: () => world.truth.stop(),
-    playback: world,
+    playback: world.playback,
     strike: () => {},
   };
 }
@@ -349,6 +350,10 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
     known: undefined,
     reference: 'ntp',
     now: () => scheduler.time,
+    readAt: counter => {
+      const now = clock.read();
+      return { counter, wall: counter + now.wall - now.counter };
+    },
     truthNow: () => undefined,
     onAdvance: listener => {
       // Ten times a second is often enough for sinks' grids, and costs nothing.

@@ -15,6 +15,7 @@ import type { Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
+import type { RecordedAnswers } from './recorded-answers.js';
 
 /** An instant k × step (moved by jitter), the k-th of a grid: never by repeated addition. */
 class Grid {
@@ -44,19 +45,24 @@ interface SinkGrid {
 /** Scores pipelines against a reference and hands samples to sinks. Nothing of it ever reaches a plugin in a pipeline. */
 export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
+  private readonly answered: readonly ErrorAccumulator[];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
   private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
 
   constructor(
     private readonly pipelines: readonly Pipeline[],
+    /** What other programs said, scored beside the pipelines. */
+    private readonly answers: readonly RecordedAnswers[],
     private readonly sinks: readonly Sink[],
+    /** In the run's own time: nothing is scored before it. */
     private readonly warmup: number,
     private readonly level: number,
     private readonly reference: 'truth' | 'ntp',
     start: number,
   ) {
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
+    this.answered = answers.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
       sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
     );
@@ -66,6 +72,8 @@ export class Scorer {
   gridListener(clock: KnownClock, interval: number, start: number, jitter: () => number): (to: number) => void {
     const scoring = new Grid(interval, start, jitter);
     const { sinkGrids } = this;
+    const from = Math.max(this.warmup, clock.from ?? this.warmup);
+    const until = clock.to ?? Number.POSITIVE_INFINITY;
     return to => {
       for (;;) {
         let t = scoring.next;
@@ -73,12 +81,13 @@ export class Scorer {
         if (t > to) return;
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
-          if (t >= this.warmup) this.scoreAgainstTruth(now);
+          if (t >= from && t <= until) this.scoreAgainstTruth(now);
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
           if (t !== grid.next) continue;
-          for (const sample of this.samples(t, now.reading, now)) sink.sample!(sample);
+          const known = t >= (clock.from ?? t) && t <= until;
+          for (const sample of this.samples(t, now.reading, known ? now : undefined)) sink.sample!(sample);
           grid.advance();
         }
       }
@@ -131,6 +140,12 @@ export class Scorer {
       if (scored) this.accumulators[index]!.add(error, bareError, told);
       this.emitScored({ t, pipeline: pipeline.name, reading, told, estimate: pipeline.estimate, error, bareError });
     });
+    this.answers.forEach((answer, index) => {
+      const told = answer.tell(exchange.arrived);
+      const error = errorOf(told);
+      if (scored) this.answered[index]!.add(error, bareError, told);
+      this.emitScored({ t, pipeline: answer.name, reading, told, estimate: undefined, error, bareError });
+    });
   }
 
   exchange(record: ExchangeRecord): void {
@@ -151,6 +166,7 @@ export class Scorer {
       ...this.pipelines.map((pipeline, index) =>
         this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
       ),
+      ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
     ];
   }
 
@@ -165,6 +181,10 @@ export class Scorer {
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);
+    }
+    for (let i = 0; i < this.answers.length; i++) {
+      const told = this.answers[i]!.tell(reading);
+      this.answered[i]!.add(told.offset + wallError, wallError, told);
     }
   }
 
