@@ -64,14 +64,22 @@ const result = { node: process.version, warmUps: WARM_UPS, runs: RUNS, cases, he
 if (json) {
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } else {
-  console.log(`A simulated day: one clock, NTP at 64 s polls through the full client, a Kalman pipeline, truth at 1 Hz.`);
+  console.log(
+    `A simulated day: one clock, NTP at 64 s polls through the full client, a Kalman pipeline, truth at 1 Hz.`,
+  );
   console.log(`Median of ${RUNS} runs after ${WARM_UPS} warm-ups in one process; no file output.\n`);
   for (const one of cases) {
     const ms = seconds => `${(seconds * 1000).toFixed(1)} ms`;
-    console.log(`${one.name}: ${Math.round(one.simulatedPerWall).toLocaleString('en')} simulated seconds per wall second`);
-    console.log(`  warm ${ms(one.wall)} (${ms(one.wallMin)} to ${ms(one.wallMax)}), a day of a 30-day run ${ms(one.wallPerDayOf30)}`);
+    console.log(
+      `${one.name}: ${Math.round(one.simulatedPerWall).toLocaleString('en')} simulated seconds per wall second`,
+    );
+    console.log(
+      `  warm ${ms(one.wall)} (${ms(one.wallMin)} to ${ms(one.wallMax)}), a day of a 30-day run ${ms(one.wallPerDayOf30)}`,
+    );
     console.log(`  first day of a cold process ${ms(one.coldFirstDay)}, the whole process ${ms(one.coldProcess)}`);
-    console.log(`  clknetsim with chronyd ${ms(one.peerWall)}: ours is ${one.timesFasterThanPeer.toFixed(1)} times as fast\n`);
+    console.log(
+      `  clknetsim with chronyd ${ms(one.peerWall)}: ours is ${one.timesFasterThanPeer.toFixed(1)} times as fast\n`,
+    );
   }
   console.log(`escapement --help: ${(help * 1000).toFixed(0)} ms`);
 }

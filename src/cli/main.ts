@@ -57,6 +57,7 @@ program
   .command('schema')
   .description('print the JSON Schema of scenarios, for editors')
   .option('--out <file>', 'write it to a file instead')
+  .option('--markdown', 'the scenario reference for people instead')
   .option(...plugins)
   .action(async options => (await import('./schema.js')).schema(options));
 

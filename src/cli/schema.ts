@@ -1,13 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { scenarioJsonSchema } from '../core/experiment/json-schema.js';
+import { scenarioReference } from '../core/experiment/reference.js';
 import { loadAllPlugins } from '../plugins/index.js';
 import { loadExternalPlugins } from './external-plugins.js';
 
-/** `escapement schema`: the JSON Schema of scenarios, with every plugin and its options in it. */
-export async function schema(options: { readonly out?: string; readonly plugin?: readonly string[] }): Promise<void> {
+/** `escapement schema`: the JSON Schema of scenarios (or their reference page), with every plugin and its options. */
+export async function schema(options: {
+  readonly out?: string;
+  readonly markdown?: boolean;
+  readonly plugin?: readonly string[];
+}): Promise<void> {
   await loadAllPlugins();
   await loadExternalPlugins(options.plugin ?? []);
-  const text = `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`;
+  const text = options.markdown ? scenarioReference() : `${JSON.stringify(scenarioJsonSchema(), null, 2)}\n`;
   if (options.out === undefined) process.stdout.write(text);
   else writeFileSync(options.out, text);
 }

@@ -20,7 +20,11 @@ export interface Combination {
  *
  * What an implementer owes: one verdict for each measurement given; a pure function of its input unless it documents
  * its state; never an empty answer to a round of one, unless a quorum is asked for. A round is never empty.
+ *
+ * `others` are the latest measurements of sources that are not in the round, brought forward to it: sources that are
+ * not asked in step give rounds of one, and only beside the others a falseticker is seen. They may decide what of the
+ * round is believed, but are never handed on: each measurement is taken once.
  */
 export interface Combiner {
-  combine(round: readonly Measurement[]): Combination;
+  combine(round: readonly Measurement[], others: readonly Measurement[]): Combination;
 }

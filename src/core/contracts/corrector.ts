@@ -8,6 +8,11 @@ export interface Snapshot {
   readonly state: unknown;
 }
 
+/** The measurement is not believed: why, for people and logs. */
+export interface Declined {
+  readonly declined: string;
+}
+
 /**
  * A plugin of kind `corrector`: the posterior estimate, when a measurement arrives.
  *
@@ -15,12 +20,18 @@ export interface Snapshot {
  * nothing yet); `history` does not hold the measurement yet.
  *
  * What an implementer owes: finite numbers, a covariance that is positive semi-definite, an `at` that is the
- * measurement's. To decline a measurement, return `prior` itself: the predictor, which by then has the measurement in
- * its history, is then asked for the estimate to tell from.
+ * measurement's. A corrector that has nothing to say returns undefined: the predictor, which by then has the
+ * measurement in its history, is asked for the estimate to tell from. One that does not believe the measurement returns
+ * `{ declined: reason }`: the same happens, but nobody walks from that measurement and its verdict says why.
  */
 export interface Corrector {
-  correct(prior: Estimate | undefined, measurement: Measurement, history: History): Estimate | undefined;
+  correct(prior: Estimate | undefined, measurement: Measurement, history: History): Estimate | Declined | undefined;
+  /** For state that lives longer than a process: ages and durations only, since a counter restarts with its machine. */
   snapshot?(): Snapshot;
   /** Throws an Error that says what is wrong where the snapshot is not its own or of another version. */
   restore?(snapshot: Snapshot): void;
+}
+
+export function isDeclined(answer: Estimate | Declined | undefined): answer is Declined {
+  return answer !== undefined && 'declined' in answer;
 }

@@ -7,5 +7,6 @@ import type { RandomStream } from './world.js';
  * draws whatever they turn out to be where that is possible.
  */
 export interface DelayLaw {
-  draw(random: RandomStream): number;
+  /** `at`: true time of the packet's departure, seconds, for laws that change with it. */
+  draw(random: RandomStream, at: number): number;
 }

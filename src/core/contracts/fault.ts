@@ -2,10 +2,10 @@ import type { RandomStream } from './world.js';
 
 /** What happens to one packet on top of its path: all effects in force are asked, each with its own stream. */
 export interface PathEffect {
-  /** True if the packet is lost. */
-  lost?(random: RandomStream): boolean;
+  /** True if the packet is lost. `at`: true time of its departure, seconds. */
+  lost?(random: RandomStream, at: number): boolean;
   /** Seconds of extra delay, ≥ 0. */
-  delay?(random: RandomStream): number;
+  delay?(random: RandomStream, at: number): number;
 }
 
 export type Direction = 'out' | 'back';

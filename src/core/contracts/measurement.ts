@@ -47,6 +47,12 @@ export function measure(exchange: Exchange, axis: Axis): Measurement {
   };
 }
 
+/** The measurement with another deviation. (A spread costs microseconds here.) */
+export function withUncertainty(measurement: Measurement, uncertainty: number): Measurement {
+  const { source, at, offset, delay, rootDistance, exchange } = measurement;
+  return { source, at, offset, delay, uncertainty, rootDistance, exchange };
+}
+
 /** Measurements in order of arrival, the oldest forgotten. */
 export interface MeasurementLog {
   readonly length: number;

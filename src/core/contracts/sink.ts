@@ -112,16 +112,23 @@ export interface RunSummary {
   readonly expectations: readonly ExpectationResult[];
 }
 
+/** The corrected time on demand, for sinks that serve it. */
+export interface TimeService {
+  /** What a pipeline (the first, unless named) tells now. */
+  now(pipeline?: string): CorrectedTime;
+}
+
 /**
  * A plugin of kind `sink`: writes, shows or serves what a run produces. Sinks stand outside the pipelines: they may be
  * told the truth, and nothing that they do reaches a pipeline.
  *
- * What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
+ * A sink that throws ends the run. What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
  * sampling grid, seconds of the run's time; without it it gets no samples on a grid.
  */
 export interface Sink {
   readonly interval?: number;
-  start?(run: RunInfo): void;
+  /** A promise holds the run back until the sink is ready. */
+  start?(run: RunInfo, time: TimeService): void | Promise<void>;
   sample?(sample: Sample): void;
   /** A sample scored against a measurement, before the pipeline has seen it. */
   scored?(sample: Sample): void;

@@ -3,6 +3,7 @@ import { Container } from 'inversify';
 import {
   type Axis,
   type ClockReading,
+  type CorrectedTime,
   type ExchangeRecord,
   type RecordedTruth,
   type Recording,
@@ -12,10 +13,10 @@ import {
   type Source,
   World,
 } from '../contracts/index.js';
-import { InputError } from '../errors.js';
+import { InputError, unknownName } from '../errors.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
-import { OutputFolder, PartName, Playback, PluginFactory, ServerNames, Streams } from '../plugin/tokens.js';
+import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
 import { ReplayedWorld } from '../world/replayed-world.js';
@@ -71,7 +72,9 @@ interface Stage {
 export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
   const root = new Container();
-  const make = maker(root, scenario.seed, inputs.outputFolder);
+  // Plugins may report from the moment they are made; the sinks hear of it once they have started.
+  let report: (part: string, what: string) => void = () => {};
+  const make = maker(root, scenario.seed, inputs.outputFolder, (part, what) => report(part, what));
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -99,13 +102,24 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
   };
-  for (const sink of sinks) sink.start?.(info);
+  const now = (name = pipelines[0]!.name): CorrectedTime => {
+    const pipeline = pipelines.find(one => one.name === name);
+    if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
+    return pipeline.tell(stage.view.clock.read());
+  };
+  for (const sink of sinks) await sink.start?.(info, { now });
 
-  const answers = Object.entries(inputs.recording?.answers ?? {}).map(
-    ([name, given]) => new RecordedAnswers(name, scenario.level, given),
-  );
+  let failure: unknown;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    stage.stop();
+  };
   const { warmup, level } = scenario;
-  const scorer = new Scorer(pipelines, answers, sinks, stage.start + warmup, level, stage.reference, stage.start);
+  const answers = Object.entries(inputs.recording?.answers ?? {}).map(
+    ([name, given]) => new RecordedAnswers(name, level, given),
+  );
+  const from = stage.start + warmup;
+  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -115,11 +129,6 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
-  let failure: unknown;
-  const fail = (error: unknown): void => {
-    failure ??= error;
-    stage.stop();
-  };
   const exchanges = { answered: 0, failed: 0 };
   // Records and scores are taken before any pipeline hears of an event.
   for (const [group, source] of sources) {
@@ -138,7 +147,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const pipeline of pipelines) {
     pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
   }
-  stage.strike((part, what) => scorer.event({ t: stage.now(), part, what }));
+  report = (part, what) => scorer.event({ t: stage.now(), part, what });
+  stage.strike(report);
   for (const [, source] of sources) source.start();
 
   const started = stage.start;
@@ -180,14 +190,20 @@ function openQuestions(sources: readonly (readonly [string, Source])[]): Readonl
   return open;
 }
 
-function maker(root: Container, seed: string, outputFolder: string | undefined): Make {
+function maker(
+  root: Container,
+  seed: string,
+  outputFolder: string | undefined,
+  report: (part: string, what: string) => void,
+): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
+    scope.bind(Report).toConstantValue((what: string) => report(part, what));
     scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
-    const factory: PluginFactory = (innerKind, innerChoice) =>
-      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${innerKind}`);
+    const factory: PluginFactory = (innerKind, innerChoice, name) =>
+      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
     return makePlugin(kind, chosen, place, scope);
   };
@@ -245,8 +261,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
+  // Named by what they are, not by their place in the list: another fault before them leaves their draws alone.
+  const seen = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const part = `faults/${index}-${entry.fault.use}`;
+    const what = `faults/${JSON.stringify([entry.at, entry.for ?? null, entry.every ?? null, entry.fault])}`;
+    const twins = seen.get(what) ?? 0;
+    seen.set(what, twins + 1);
+    const part = twins === 0 ? what : `${what}#${twins}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {

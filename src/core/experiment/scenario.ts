@@ -28,12 +28,17 @@ const Server = z
     timeError: time("The server's clock − true, at the start.").prefault(0),
     frequencyError: ratio("The server's clock's fractional frequency error.").prefault(0),
     processing: time('From the arrival of a question to the departure of its answer.', { min: 0 }).prefault('20 us'),
-    stratum: z.int().min(0).max(255).default(1),
+    stratum: z
+      .int()
+      .min(0)
+      .max(255)
+      .default(1)
+      .meta({ description: 'Hops to a reference clock; 16 and above: unsynchronised.' }),
     leap: z.int().min(0).max(3).default(0).meta({ description: 'Leap indicator; 3: unsynchronised.' }),
     rootDelay: time('Round trip to the reference clock.', { min: 0 }).prefault(0),
     rootDispersion: time('Dispersion to the reference clock.', { min: 0 }).prefault('1 ms'),
     precision: time("Precision of the server's clock.", { above: 0 }).prefault('1 us'),
-    referenceId: z.string().max(4).default('SIM'),
+    referenceId: z.string().max(4).default('SIM').meta({ description: 'Four characters; at stratum 0 the kiss code.' }),
   })
   .meta({ description: 'An NTP server and the path to it.' });
 
@@ -68,16 +73,16 @@ const FaultEntry = z
 
 const SimulatedWorld = z
   .strictObject({
-    kind: z.literal('simulated').default('simulated'),
+    kind: z.literal('simulated').default('simulated').meta({ description: 'Which world this is.' }),
     clock: choice('clock', "The machine's oscillator.").prefault('oscillator'),
-    servers: z.array(Server).min(1),
-    faults: z.array(FaultEntry).default([]),
+    servers: z.array(Server).min(1).meta({ description: 'NTP servers and the paths to them.' }),
+    faults: z.array(FaultEntry).default([]).meta({ description: 'What goes wrong, and when.' }),
   })
   .meta({ description: 'A synthetic world in which the truth is known.' });
 
 const ReplayedWorld = z
   .strictObject({
-    kind: z.literal('replayed'),
+    kind: z.literal('replayed').meta({ description: 'Which world this is.' }),
     trace: z.string().meta({ description: 'A recording, relative to the scenario file.' }),
     truth: z.string().optional().meta({
       description: "The local clock's error against truth, where it is known: t_true_s, free_running_error_s.",
@@ -88,7 +93,7 @@ const ReplayedWorld = z
 
 const RealWorld = z
   .strictObject({
-    kind: z.literal('real'),
+    kind: z.literal('real').meta({ description: 'Which world this is.' }),
     clock: choice('clock', "This machine's clock.").prefault('system'),
     network: choice('network', 'How datagrams travel.').prefault('udp'),
   })
@@ -96,14 +101,17 @@ const RealWorld = z
 
 const PipelineEntry = z
   .strictObject({
-    name: NAME,
+    name: NAME.meta({ description: 'What tables and files call it.' }),
     source: z
       .union([z.string(), z.array(z.string()).min(1)])
       .optional()
       .meta({ description: 'Which sources it listens to; left out: all.' }),
     axis: z.enum(['counter', 'wall']).default('counter').meta({ description: 'Which of the two clocks it estimates.' }),
     level: z.number().gt(0).lt(1).optional().meta({ description: 'Level of its interval; left out: the scenario’s.' }),
-    filters: z.array(choice('filter', 'Looks at one source’s measurements.')).default([]),
+    filters: z
+      .array(choice('filter', 'Looks at one source’s measurements.'))
+      .default([])
+      .meta({ description: 'Each looks at one source’s measurements, in this order.' }),
     combiner: choice('combiner', 'Selects and combines a round; left out: every measurement is taken.').optional(),
     predictor: choice('predictor', 'Gives the prior.').prefault('kalman'),
     corrector: choice('corrector', 'Gives the posterior.').prefault('kalman'),
@@ -158,9 +166,13 @@ const Expectation = z
 export const ScenarioSchema = z
   .strictObject({
     $schema: z.string().optional(),
-    name: NAME,
+    name: NAME.meta({ description: 'Names the run, its folder and its table.' }),
     description: z.string().default('').meta({ description: 'What happens, and what it shows.' }),
-    seed: z.union([z.string(), z.number()]).default(1).transform(String),
+    seed: z
+      .union([z.string(), z.number()])
+      .default(1)
+      .meta({ description: 'The same scenario and seed give the same bytes.' })
+      .transform(String),
     epoch: z
       .union([z.iso.datetime(), z.iso.date()])
       .default('2026-01-01T00:00:00Z')
@@ -168,9 +180,13 @@ export const ScenarioSchema = z
     duration: duration('How long it runs.').optional(),
     warmup: time('Errors are not scored before this.', { min: 0 }).prefault(0),
     level: z.number().gt(0).lt(1).default(0.95).meta({ description: 'Level of the statistical intervals.' }),
-    world: z.union([SimulatedWorld, ReplayedWorld, RealWorld]),
-    sources: z.record(NAME, choice('source', 'Asks servers, or reads the recording.')).optional(),
-    pipelines: z.array(PipelineEntry).min(1),
+    world: z
+      .union([SimulatedWorld, ReplayedWorld, RealWorld])
+      .meta({ description: 'Where it plays: simulated, replayed or real; see below.' }),
+    sources: z.record(NAME, choice('source', 'Asks servers, or reads the recording.')).optional().meta({
+      description: 'Sources by name; left out, one that asks every server every 64 s (or plays the recording).',
+    }),
+    pipelines: z.array(PipelineEntry).min(1).meta({ description: 'What is compared, all on one realisation.' }),
     sampling: z
       .strictObject({
         interval: duration('The grid on which errors against truth are scored.').prefault('1 s'),
@@ -178,9 +194,13 @@ export const ScenarioSchema = z
           min: 0,
         }).prefault(0),
       })
+      .meta({ description: '`interval` (1 s) and `jitter` (0) of the grid on which errors against truth are scored.' })
       .prefault({}),
-    sinks: z.array(choice('sink', 'Writes, shows or serves what the run produces.')).default([]),
-    expectations: z.array(Expectation).default([]),
+    sinks: z
+      .array(choice('sink', 'Writes, shows or serves what the run produces.'))
+      .default([])
+      .meta({ description: 'Outputs besides those of the command line.' }),
+    expectations: z.array(Expectation).default([]).meta({ description: 'Limits that make the scenario a test.' }),
   })
   .meta({ title: 'An Escapement scenario' });
 

@@ -48,6 +48,8 @@ export class Scorer {
   private readonly answered: readonly ErrorAccumulator[];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
+  /** The bare clock's bounds are always unknown: one answer stands for all. */
+  private readonly unknown: CorrectedTime;
   private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
 
   constructor(
@@ -60,7 +62,10 @@ export class Scorer {
     private readonly level: number,
     private readonly reference: 'truth' | 'ntp',
     start: number,
+    /** Ends the run: a sink threw, outside any operator that would catch it. */
+    private readonly fail: (error: unknown) => void,
   ) {
+    this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.answered = answers.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
@@ -75,6 +80,13 @@ export class Scorer {
     const from = Math.max(this.warmup, clock.from ?? this.warmup);
     const until = clock.to ?? Number.POSITIVE_INFINITY;
     return to => {
+      if (sinkGrids.length === 0) {
+        for (; scoring.next <= to; scoring.advance()) {
+          const t = scoring.next;
+          if (t >= from && t <= until) this.scoreAgainstTruth(clock.sampleAt(t));
+        }
+        return;
+      }
       for (;;) {
         let t = scoring.next;
         for (const { grid } of sinkGrids) if (grid.next < t) t = grid.next;
@@ -149,15 +161,15 @@ export class Scorer {
   }
 
   exchange(record: ExchangeRecord): void {
-    for (const sink of this.sinks) sink.exchange?.(record);
+    this.notify(sink => sink.exchange?.(record));
   }
 
   round(record: RoundRecord): void {
-    for (const sink of this.sinks) sink.round?.(record);
+    this.notify(sink => sink.round?.(record));
   }
 
   event(record: EventRecord): void {
-    for (const sink of this.sinks) sink.event?.(record);
+    this.notify(sink => sink.event?.(record));
   }
 
   summaries(): readonly PipelineSummary[] {
@@ -171,13 +183,23 @@ export class Scorer {
   }
 
   private emitScored(sample: Sample): void {
-    for (const sink of this.sinks) sink.scored?.(sample);
+    this.notify(sink => sink.scored?.(sample));
+  }
+
+  private notify(tell: (sink: Sink) => void): void {
+    for (const sink of this.sinks) {
+      try {
+        tell(sink);
+      } catch (error) {
+        this.fail(error);
+      }
+    }
   }
 
   private scoreAgainstTruth(now: TrueReading): void {
     const { reading, counterError, wallError } = now;
     const { pipelines, accumulators } = this;
-    this.bare.add(wallError, wallError, bareTime(reading, this.level));
+    this.bare.add(wallError, wallError, this.unknown);
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);

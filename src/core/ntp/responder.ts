@@ -28,7 +28,12 @@ export function respond(
   const asked = decodePacket(request);
   if (asked === undefined || asked.mode !== MODE_CLIENT) return undefined;
   return encodePacket({
-    ...state,
+    leap: state.leap,
+    stratum: state.stratum,
+    precision: state.precision,
+    rootDelay: state.rootDelay,
+    rootDispersion: state.rootDispersion,
+    referenceId: state.referenceId,
     version: asked.version,
     mode: MODE_SERVER,
     poll: asked.poll,

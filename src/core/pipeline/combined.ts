@@ -1,5 +1,8 @@
 import type { Measurement } from '../contracts/index.js';
 
+/** Stands between the names of sources that were combined. */
+export const COMBINED = '+';
+
 /**
  * One measurement in the place of several of a round: the given offset and deviation, at the instant of the last, with
  * the largest root distance (widened by how far the offsets lie apart, since any of them may be the right one).
@@ -8,7 +11,7 @@ export function combined(parts: readonly Measurement[], offset: number, uncertai
   const last = parts.reduce((a, b) => (b.at.counter > a.at.counter ? b : a));
   return {
     ...last,
-    source: parts.map(({ source }) => source).join('+'),
+    source: parts.map(({ source }) => source).join(COMBINED),
     offset,
     uncertainty,
     delay: parts.reduce((sum, { delay }) => sum + delay, 0) / parts.length,

@@ -1,15 +1,23 @@
 import {
+  type Anchor,
   type Axis,
   type ClockReading,
   type Estimate,
   type Measurement,
   PHI,
   timeOn,
-  varianceAfter,
 } from '../contracts/index.js';
 
-/** How fast the maximum error grows with age: RFC 5905's frequency tolerance. */
-export const MAX_ERROR_RATE = PHI;
+/** Deviations of the drift that count as the most that it can be wrong by. */
+const DRIFT_DEVIATIONS = 5;
+
+/**
+ * How fast the maximum error grows with age, s/s: RFC 5905's PHI, which is meant for a clock whose frequency is known,
+ * and what is not known of the drift yet. `p11` is the drift's variance.
+ */
+export function maxErrorRate(p11: number): number {
+  return PHI + DRIFT_DEVIATIONS * Math.sqrt(p11);
+}
 
 /** What a first measurement alone says: its offset, and a drift of 0 known to ±`driftDeviation`. */
 export function firstEstimate(
@@ -29,25 +37,43 @@ export function firstEstimate(
     p11: driftDeviation ** 2,
     ...noise,
     maxError: measurement.rootDistance,
-    maxErrorRate: Math.max(MAX_ERROR_RATE, 2 * driftDeviation),
+    maxErrorRate: maxErrorRate(driftDeviation ** 2),
     by,
   };
 }
 
-/** The same belief at another reading: state and covariance propagated, maximum error grown. */
-export function propagate(estimate: Estimate, at: ClockReading, by: string): Estimate {
-  const { axis, offset, drift, p01, p11, randomWalkFm, maxError, maxErrorRate } = estimate;
+/**
+ * The same belief at another reading: state and covariance propagated, maximum error grown. `noise` replaces the
+ * oscillator noise that the estimate carries.
+ */
+export function propagate(
+  estimate: Estimate,
+  at: ClockReading,
+  by: string,
+  noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
+): Estimate {
+  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate } = estimate;
+  const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
   return {
-    ...estimate,
     at,
+    axis,
     offset: offset + drift * tau,
-    p00: varianceAfter(estimate, tau),
+    drift,
+    p00: p00 + tau * (2 * p01 + tau * p11) + age * (whiteFm + (randomWalkFm * age * age) / 3),
     p01: p01 + p11 * tau + (randomWalkFm * age * tau) / 2,
     p11: p11 + randomWalkFm * age,
-    maxError: maxError + maxErrorRate * age,
+    whiteFm,
+    randomWalkFm,
+    maxError: maxError + rate * age,
+    maxErrorRate: rate,
     by,
-    drift,
   };
+}
+
+/** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
+export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
+  const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
+  return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

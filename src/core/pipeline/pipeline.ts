@@ -1,5 +1,6 @@
-import { concatMap, EMPTY, map, merge, type Observable, of } from 'rxjs';
+import { concatMap, merge, Observable } from 'rxjs';
 import {
+  type Anchor,
   type Axis,
   type ClockReading,
   type Combiner,
@@ -8,6 +9,7 @@ import {
   type Estimate,
   type Filter,
   type History,
+  isDeclined,
   isRejection,
   type Measurement,
   measure,
@@ -21,12 +23,16 @@ import {
   type World,
 } from '../contracts/index.js';
 import { InputError } from '../errors.js';
+import { COMBINED } from './combined.js';
+import { anchorAt } from './estimates.js';
 import { MeasurementRing } from './measurement-log.js';
 import { closeRounds } from './rounds.js';
-import { settled } from './settled.js';
 
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
+
+/** A source that has been silent for longer than this has no say in a round, seconds. */
+const OTHERS_AGE = 2048;
 
 /** The plugins of one pipeline, made. */
 export interface PipelineParts {
@@ -40,6 +46,14 @@ export interface PipelineParts {
   readonly predictor: Predictor;
   readonly corrector: Corrector;
   readonly timekeeper: Timekeeper;
+}
+
+/** Turns the verdicts on a measurement's sources to "not used". */
+function decline(verdicts: Verdict[], source: string, reason: string): void {
+  const sources = source.split(COMBINED);
+  verdicts.forEach((verdict, index) => {
+    if (verdict.used && sources.includes(verdict.source)) verdicts[index] = { ...verdict, used: false, reason };
+  });
 }
 
 type Outcome = Omit<RoundRecord, 't'>;
@@ -57,6 +71,7 @@ export class Pipeline {
   private readonly observed = new MeasurementRing(HISTORY);
   private readonly history: History;
   private readonly filters = new Map<string, readonly Filter[]>();
+  private readonly latest = new Map<string, Measurement>();
   private posterior: Estimate | undefined;
   private inForce: Estimate | undefined;
 
@@ -90,7 +105,33 @@ export class Pipeline {
     return this.parts.timekeeper.tell(this.inForce, reading, this.parts.level);
   }
 
+  /** Takes a round's measurements one after another, each once the answer to the one before has come. */
   private take(round: readonly SourceEvent[]): Observable<Outcome> {
+    const { chosen, verdicts, mad, heard } = this.select(round);
+    return new Observable(subscriber => {
+      const fail = (error: unknown): void => subscriber.error(error);
+      const next = (index: number): void => {
+        const measurement = chosen[index];
+        if (measurement !== undefined) {
+          this.step(
+            measurement,
+            declined => {
+              if (declined !== undefined) decline(verdicts, measurement.source, declined);
+              next(index + 1);
+            },
+            fail,
+          );
+          return;
+        }
+        subscriber.next({ pipeline: this.name, measurements: heard, verdicts, mad, estimate: this.inForce });
+        subscriber.complete();
+      };
+      next(0);
+    });
+  }
+
+  /** Measures, filters and combines a round. */
+  private select(round: readonly SourceEvent[]) {
     const { axis, combiner } = this.parts;
     const heard = round.flatMap(event => (event.type === 'exchange' ? [measure(event.exchange, axis)] : []));
     const verdicts: Verdict[] = round.flatMap(event =>
@@ -103,6 +144,7 @@ export class Pipeline {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
       } else {
         this.observed.add(filtered);
+        this.latest.set(filtered.source, filtered);
         passed.push(filtered);
       }
     }
@@ -112,25 +154,31 @@ export class Pipeline {
       if (combiner === undefined) {
         for (const { source } of passed) verdicts.push({ source, used: true, reason: 'taken' });
       } else {
-        const combination = this.guard('combiner', () => combiner.combine(passed));
+        const others = this.othersThan(passed);
+        const combination = this.guard('combiner', () => combiner.combine(passed, others));
         chosen = combination.measurements;
         mad = combination.mad;
         verdicts.push(...combination.verdicts);
       }
     }
-    const outcome = (): Outcome => ({
-      pipeline: this.name,
-      measurements: heard,
-      verdicts,
-      mad,
-      estimate: this.inForce,
-    });
-    if (chosen.length === 0) return of(outcome());
-    return of(...chosen).pipe(
-      concatMap((measurement, index) =>
-        this.step(measurement).pipe(concatMap(() => (index === chosen.length - 1 ? of(outcome()) : EMPTY))),
-      ),
-    );
+    return { chosen, verdicts, mad, heard };
+  }
+
+  /**
+   * The last measurement of every source that is not in the round, brought forward by the drift believed in: what the
+   * round can be compared with when sources are not asked in step.
+   */
+  private othersThan(round: readonly Measurement[]): readonly Measurement[] {
+    const { axis } = this.parts;
+    const now = round.at(-1)!.at;
+    const drift = this.posterior?.drift ?? 0;
+    const others: Measurement[] = [];
+    for (const measurement of this.latest.values()) {
+      if (round.some(({ source }) => source === measurement.source)) continue;
+      const age = timeOn(axis, now) - timeOn(axis, measurement.at);
+      if (age >= 0 && age <= OTHERS_AGE) others.push({ ...measurement, offset: measurement.offset + drift * age });
+    }
+    return others;
   }
 
   private filter(measurement: Measurement) {
@@ -148,31 +196,63 @@ export class Pipeline {
     return current;
   }
 
-  /** Predict, correct, remember. The predictor is asked again where the corrector passes. */
-  private step(measurement: Measurement): Observable<Estimate | undefined> {
-    const { predictor, corrector, axis } = this.parts;
-    const ask = (): Observable<Estimate | undefined> =>
-      settled(this.world.scheduler, () =>
-        this.guard('predictor', () => predictor.predict(this.history, measurement.at)),
-      );
-    return ask().pipe(
-      concatMap(prior => {
-        const posterior = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
+  /** Predict, correct, remember; the predictor is asked again where the corrector has nothing to say. */
+  private step(measurement: Measurement, done: (declined?: string) => void, fail: (error: unknown) => void): void {
+    const { corrector } = this.parts;
+    this.predict(
+      measurement.at,
+      prior => {
+        const answer = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
         this.measurements.add(measurement);
-        return posterior === undefined || posterior === prior ? ask() : of(posterior);
-      }),
-      map(estimate => {
-        if (estimate === undefined) return this.inForce;
-        this.check(estimate);
-        const anchored: Estimate = {
-          ...estimate,
-          anchor: { at: measurement.at, time: timeOn(axis, measurement.at) + measurement.offset },
+        if (answer !== undefined && !isDeclined(answer)) {
+          this.adopt(answer, this.anchorOf(measurement));
+          done();
+          return;
+        }
+        const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
+        const again = (estimate: Estimate | undefined): void => {
+          this.adopt(estimate, anchor);
+          done(answer?.declined);
         };
-        this.posterior = anchored;
-        this.inForce = anchored;
-        return anchored;
-      }),
+        this.predict(measurement.at, again, fail);
+      },
+      fail,
     );
+  }
+
+  /** Asks the predictor through the one door for promises. Errors of what follows are the pipeline's, too. */
+  private predict(
+    at: ClockReading,
+    deliver: (estimate: Estimate | undefined) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    try {
+      const answer = this.guard('predictor', () => this.parts.predictor.predict(this.history, at));
+      this.world.scheduler.settle(
+        answer,
+        estimate => {
+          try {
+            deliver(estimate);
+          } catch (error) {
+            fail(error);
+          }
+        },
+        fail,
+      );
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  private adopt(estimate: Estimate | undefined, anchor: Anchor | undefined): void {
+    if (estimate === undefined) return;
+    this.check(estimate);
+    this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
+    this.inForce = this.posterior;
+  }
+
+  private anchorOf({ at, offset }: Measurement): Anchor {
+    return { at, time: timeOn(this.parts.axis, at) + offset };
   }
 
   /** An estimate that is not finite would turn everything after it into NaN: it ends the run, and says whose it is. */

@@ -2,7 +2,8 @@ import { Observable, type OperatorFunction } from 'rxjs';
 import type { SourceEvent } from '../contracts/index.js';
 
 /**
- * Gathers events into rounds. A round closes when no source owes an answer:
+ * Gathers events into rounds. A round closes when no source owes an answer, and before a source would be in it twice
+ * (one that never answers in time must not hold the others back):
  *
  *     events   a---b-----c---x---d--|      (x: a failure)
  *     owed     1   0     2   1   0
@@ -14,6 +15,11 @@ export function closeRounds(outstanding: () => number): OperatorFunction<SourceE
       let round: SourceEvent[] = [];
       return events.subscribe({
         next: event => {
+          if (round.some(other => sourceOf(other) === sourceOf(event))) {
+            const closed = round;
+            round = [];
+            subscriber.next(closed);
+          }
           round.push(event);
           if (outstanding() > 0) return;
           const closed = round;
@@ -27,4 +33,8 @@ export function closeRounds(outstanding: () => number): OperatorFunction<SourceE
         },
       });
     });
+}
+
+function sourceOf(event: SourceEvent): string {
+  return event.type === 'exchange' ? event.exchange.source : event.failure.source;
 }

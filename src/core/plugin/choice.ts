@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import { findPlugin, inputErrorOf, type PluginChoice, type PluginKind } from './registry.js';
+import { asResolved, findPlugin, inputErrorOf, type PluginChoice, type PluginKind } from './registry.js';
 
 /** The key under which a schema says that a plugin of some kind stands here. Read when the JSON Schema is written. */
 export const PLUGIN_KIND_KEY = 'x-escapement-kind';
@@ -25,7 +25,7 @@ export function resolveChoice(
   const { use, ...options } = typeof value === 'string' ? { use: value } : value;
   try {
     const parsed = findPlugin(kind, use, '').options.safeParse(options);
-    if (parsed.success) return { use, ...parsed.data };
+    if (parsed.success) return asResolved({ use, ...parsed.data });
     const { place, problem, hint } = inputErrorOf(parsed.error, '');
     context.addIssue({ code: 'custom', message: withHint(problem, hint), path: pathOf(place), input: value });
   } catch (error) {

@@ -1,5 +1,5 @@
 import { type Container, ContainerModule, injectable } from 'inversify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type {
   ClockPlugin,
   Combiner,
@@ -88,8 +88,17 @@ export function plugin<K extends PluginKind>(declaration: PluginDeclaration<K>) 
     const module = new ContainerModule(({ bind }) => {
       bind(type).toSelf().inTransientScope();
     });
-    registered.set(`${declaration.kind}/${declaration.name}`, { ...declaration, module, type });
+    const key = `${declaration.kind}/${declaration.name}`;
+    if (registered.has(key)) {
+      throw new InputError(type.name, `there is already a ${declaration.kind} named '${declaration.name}'`);
+    }
+    registered.set(key, { ...declaration, options: strict(declaration.options), module, type });
   };
+}
+
+/** A misspelt option is an error, also where an author wrote `z.object`. */
+function strict(options: OptionsSchema): OptionsSchema {
+  return options instanceof z.ZodObject && options.def.catchall === undefined ? options.strict() : options;
 }
 
 /** The plugins of a kind that have been loaded, by name. */
@@ -127,18 +136,32 @@ export function makePlugin<K extends PluginKind>(
   scope: Container,
 ): PluginKinds[K] {
   const descriptor = findPlugin(kind, choice.use, place);
-  const { use, ...options } = choice;
-  const parsed = descriptor.options.safeParse(options);
-  if (!parsed.success) throw inputErrorOf(parsed.error, `${place}.${use}`);
   const container = childOf(scope);
-  container.bind(PluginOptions).toConstantValue(Object.freeze(parsed.data));
+  container.bind(PluginOptions).toConstantValue(Object.freeze(optionsOf(descriptor, choice, place)));
   container.load(descriptor.module);
   try {
     return container.get<PluginKinds[K]>(descriptor.type);
   } catch (error) {
     if (error instanceof InputError) throw error;
-    throw new InputError(place, `${kind} '${use}' could not be made: ${rootMessage(error)}`);
+    throw new InputError(place, `${kind} '${choice.use}' could not be made: ${rootMessage(error)}`);
   }
+}
+
+/** Choices that a schema has resolved already: an author's transforms run once. */
+const resolved = new WeakSet<PluginChoice>();
+
+/** Marks a choice whose options stand as the plugin's schema gives them. */
+export function asResolved(choice: PluginChoice): PluginChoice {
+  resolved.add(choice);
+  return choice;
+}
+
+function optionsOf(descriptor: PluginDescriptor, choice: PluginChoice, place: string): object {
+  const { use, ...options } = choice;
+  if (resolved.has(choice)) return options;
+  const parsed = descriptor.options.safeParse(options);
+  if (!parsed.success) throw inputErrorOf(parsed.error, `${place}.${use}`);
+  return parsed.data;
 }
 
 function childOf(parent: Container): Container {

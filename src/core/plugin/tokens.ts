@@ -10,12 +10,19 @@ export const Streams = Symbol.for('escapement.Streams');
 /** The name of the part in the scenario that the plugin stands for, e.g. a source's. */
 export const PartName = Symbol.for('escapement.PartName');
 
-/** Makes the plugins that stand in another plugin's options. */
-export type PluginFactory = <K extends PluginKind>(kind: K, choice: PluginChoice) => PluginKinds[K];
+/**
+ * Makes the plugins that stand in another plugin's options. Give each a name where there may be several of a kind: it
+ * names their random streams.
+ */
+export type PluginFactory = <K extends PluginKind>(kind: K, choice: PluginChoice, name?: string) => PluginKinds[K];
 export const PluginFactory = Symbol.for('escapement.PluginFactory');
 
 /** Names of the world's servers; empty in the real world. */
 export const ServerNames = Symbol.for('escapement.ServerNames');
+
+/** Says what people should know of: a step detected, a fallback taken. Goes to the sinks' `event`. */
+export type Report = (what: string) => void;
+export const Report = Symbol.for('escapement.Report');
 
 /** The folder for files that sinks write; undefined where none was asked for. */
 export const OutputFolder = Symbol.for('escapement.OutputFolder');

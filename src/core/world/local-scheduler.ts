@@ -13,6 +13,9 @@ export interface CounterOfTruth {
 /** Timers are good to a microsecond, as those of an operating system at best are. */
 const RESOLUTION = 1e-6;
 
+/** The least rate that a counter is taken to run at: one that stands still is looked at again in time. */
+const SLOWEST = 1e-3;
+
 /**
  * Time as the simulated machine counts it: tasks wait for its counter, not for true time. One wake-up in true time
  * stands for the first of them; when it comes too early, because the oscillator wandered or was paused, it is set again.
@@ -46,6 +49,11 @@ export class LocalScheduler extends BaseScheduler {
     this.#truth.settle(answer, deliver, fail);
   }
 
+  /** Looks again at when the first task is due: the counter's frequency has changed. */
+  rearm(): void {
+    this.#setWake();
+  }
+
   #setWake(): void {
     this.#wake?.cancel();
     this.#wake = undefined;
@@ -53,7 +61,7 @@ export class LocalScheduler extends BaseScheduler {
     if (next === Number.POSITIVE_INFINITY) return;
     const now = this.#truth.time;
     const remaining = next - this.#clock.counterAt(now);
-    const rate = Math.max(0.01, 1 + this.#clock.frequencyAt(now));
+    const rate = Math.max(SLOWEST, 1 + this.#clock.frequencyAt(now));
     this.#wake = this.#truth.at(now + Math.max(0, remaining) / rate, this.#onWake);
   }
 

@@ -17,6 +17,8 @@ const R = 3.442619855899;
 const AREA = 9.91256303526217e-3;
 const edge = new Float64Array(LAYERS + 1);
 const density = new Float64Array(LAYERS + 1);
+/** edge / 2²⁴ */
+const scale = new Float64Array(LAYERS);
 {
   edge[LAYERS] = 0;
   let f = Math.exp(-0.5 * R * R);
@@ -28,10 +30,15 @@ const density = new Float64Array(LAYERS + 1);
     f = Math.exp(-0.5 * x * x);
   }
   for (let i = 0; i <= LAYERS; i++) density[i] = Math.exp(-0.5 * edge[i]! * edge[i]!);
+  for (let i = 0; i < LAYERS; i++) scale[i] = edge[i]! / 16777216;
 }
 
 class AleaStream implements RandomStream {
-  constructor(private readonly generator: seedrandom.PRNG) {}
+  private readonly next: () => number;
+
+  constructor(private readonly generator: seedrandom.PRNG) {
+    this.next = generator.quick;
+  }
 
   uniform(): number {
     return this.generator.quick();
@@ -47,13 +54,14 @@ class AleaStream implements RandomStream {
 
   normal(): number {
     for (;;) {
-      const bits = this.generator.int32();
+      const bits = (this.next() * 4294967296) | 0;
       const layer = bits & 127;
       // 24 bits and the sign, independent of the layer's seven.
-      const u = (bits >> 7) / 16777216;
-      const x = u * edge[layer]!;
-      if (Math.abs(x) < edge[layer + 1]!) return x;
-      if (layer === 0) return this.tail(u < 0);
+      const signed = bits >> 7;
+      const x = signed * scale[layer]!;
+      const size = signed < 0 ? -x : x;
+      if (size < edge[layer + 1]!) return x;
+      if (layer === 0) return this.tail(signed < 0);
       const y = density[layer]! + this.generator.quick() * (density[layer + 1]! - density[layer]!);
       if (y < Math.exp(-0.5 * x * x)) return x;
     }

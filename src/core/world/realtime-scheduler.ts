@@ -1,5 +1,5 @@
 import type { Clock, Task } from '../contracts/index.js';
-import { BaseScheduler } from './scheduler.js';
+import { BaseScheduler, isPromise } from './scheduler.js';
 import { TaskHeap } from './task-heap.js';
 import type { RunControl } from './virtual-scheduler.js';
 
@@ -26,6 +26,15 @@ export class RealtimeScheduler extends BaseScheduler {
     const task = this.heap.add(time, run);
     if (task.index === 0) this.arm();
     return task;
+  }
+
+  /** Real time waits for nobody, and nobody for another's answer: each is delivered when it comes. */
+  override settle<T>(answer: T | PromiseLike<T>, deliver: (value: T) => void, fail: (error: unknown) => void): void {
+    if (!isPromise(answer)) {
+      deliver(answer);
+      return;
+    }
+    answer.then(deliver, fail).then(undefined, error => this.ended?.(error));
   }
 
   /** Lets time pass until the counter reads `until`, the signal aborts, or `stop` is called. */

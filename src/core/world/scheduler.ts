@@ -62,7 +62,7 @@ class Owed {
   ) {}
 }
 
-function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
+export function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
   return typeof answer === 'object' && answer !== null && 'then' in answer && typeof answer.then === 'function';
 }
 

@@ -4,9 +4,9 @@ import type { VirtualScheduler } from './virtual-scheduler.js';
 
 /** A reading with its errors, clock − true, in seconds. For metrics only. */
 export interface TrueReading {
-  readonly reading: ClockReading;
-  readonly wallError: number;
-  readonly counterError: number;
+  reading: ClockReading;
+  wallError: number;
+  counterError: number;
 }
 
 /** A clock whose error is known as a function of true time. */
@@ -14,7 +14,8 @@ export interface KnownClock {
   /** Before and after these it is not known any more; always, where they are left out. */
   readonly from?: number;
   readonly to?: number;
-  sampleAt(t: number): TrueReading;
+  /** The reading at true time t. One object for all calls: take what you need before the next. */
+  sampleAt(t: number): Readonly<TrueReading>;
 }
 
 /**
@@ -22,10 +23,13 @@ export interface KnownClock {
  * kept as a number of its own, never as the difference of two instants.
  */
 export class SimulatedClock implements Clock, ClockControls, KnownClock, CounterOfTruth {
+  /** Called when the counter's future changes: timers that wait for it are due at another time. */
+  onChange: () => void = () => {};
   private wallStep = 0;
   private frequencyStep = 0;
   private steppedPhase = 0;
   private steppedAt = 0;
+  private readonly sample: TrueReading = { reading: { wall: 0, counter: 0 }, wallError: 0.5, counterError: 0.5 };
 
   constructor(
     private readonly model: ClockModel,
@@ -42,11 +46,14 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   /** The reading at true time t (now, or later with nothing happening in between) with its errors. */
-  sampleAt(t: number): TrueReading {
+  sampleAt(t: number): Readonly<TrueReading> {
     const counterError = this.counterErrorAt(t);
     const counter = t + counterError;
-    const { wallStep } = this;
-    return { reading: { wall: counter + wallStep, counter }, counterError, wallError: counterError + wallStep };
+    const { wallStep, sample } = this;
+    sample.reading = { wall: counter + wallStep, counter };
+    sample.counterError = counterError;
+    sample.wallError = counterError + wallStep;
+    return sample;
   }
 
   /** Counter − true at true time t, seconds, granularity included. */
@@ -54,9 +61,10 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     const phase = this.phaseAt(t);
     const { granularity } = this.model;
     if (granularity === 0) return phase;
-    // Only the remainder is taken of the instant, so that the error keeps its precision.
-    const beyond = (t % granularity) + phase;
-    return phase - (beyond - Math.floor(beyond / granularity) * granularity);
+    // Only the fraction of a granule is taken of the instant, so that the error keeps its precision.
+    const granules = t / granularity;
+    const beyond = granules - Math.floor(granules) + phase / granularity;
+    return phase - (beyond - Math.floor(beyond)) * granularity;
   }
 
   counterAt(t: number): number {
@@ -76,6 +84,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     this.steppedPhase += this.frequencyStep * (now - this.steppedAt);
     this.steppedAt = now;
     this.frequencyStep += by;
+    this.onChange();
   }
 
   private phaseAt(t: number): number {

@@ -49,8 +49,7 @@ const PORT = 123;
 export class SimulatedNetwork implements Network {
   private readonly servers = new Map<string, SimulatedServer>();
   private readonly effects: EffectEntry[] = [];
-  private readonly streams = new Map<string, RandomStream>();
-  private effectsMade = 0;
+  private readonly faults = new Map<string, FaultStreams>();
   private nextPort = 49152;
 
   constructor(
@@ -80,7 +79,7 @@ export class SimulatedNetwork implements Network {
 
   disturb(selector: PathSelector, effect: PathEffect, name: string): () => void {
     for (const server of selector.servers ?? []) this.find(server, name);
-    const entry = new EffectEntry(selector, effect, `${name}#${this.effectsMade++}`);
+    const entry = new EffectEntry(selector, effect, this.streamsOf(name));
     this.effects.push(entry);
     return () => {
       const index = this.effects.indexOf(entry);
@@ -109,26 +108,46 @@ export class SimulatedNetwork implements Network {
     return sent;
   }
 
+  /** A fault keeps its streams from one strike to the next. */
+  private streamsOf(fault: string): FaultStreams {
+    let streams = this.faults.get(fault);
+    if (streams === undefined) {
+      streams = new FaultStreams(fault, this.random);
+      this.faults.set(fault, streams);
+    }
+    return streams;
+  }
+
   /** Seconds under way, or undefined if the packet is lost. Always the same draws, whatever they turn out to be. */
   private fate(server: SimulatedServer, association: string, direction: Direction): number | undefined {
     const path = server.options[direction];
-    const random = this.stream(`network/${server.options.name}/${association}/${direction}`);
+    const random = server.stream(association, direction, this.random);
     let lost = path.loss > 0 && random.uniform() < path.loss;
-    let delay = path.delay + (path.jitter?.draw(random) ?? 0);
+    let delay = path.delay + (path.jitter?.draw(random, this.truth.time) ?? 0);
     for (const entry of this.effects) {
       if (!entry.concerns(server.options.name, direction)) continue;
-      const own = this.stream(`${entry.name}/${server.options.name}/${association}/${direction}`);
-      if (entry.effect.lost?.(own)) lost = true;
-      delay += entry.effect.delay?.(own) ?? 0;
+      const own = entry.streams.get(`${server.options.name}/${association}/${direction}`);
+      if (entry.effect.lost?.(own, this.truth.time)) lost = true;
+      delay += entry.effect.delay?.(own, this.truth.time) ?? 0;
     }
     return lost ? undefined : delay;
   }
+}
 
-  private stream(path: string): RandomStream {
-    let stream = this.streams.get(path);
+/** What one fault's effects draw from, by server, association and direction. */
+class FaultStreams {
+  private readonly streams = new Map<string, RandomStream>();
+
+  constructor(
+    private readonly fault: string,
+    private readonly random: (path: string) => RandomStream,
+  ) {}
+
+  get(packets: string): RandomStream {
+    let stream = this.streams.get(packets);
     if (stream === undefined) {
-      stream = this.random(path);
-      this.streams.set(path, stream);
+      stream = this.random(`${this.fault}/${packets}`);
+      this.streams.set(packets, stream);
     }
     return stream;
   }
@@ -138,7 +157,7 @@ class EffectEntry {
   constructor(
     private readonly selector: PathSelector,
     readonly effect: PathEffect,
-    readonly name: string,
+    readonly streams: FaultStreams,
   ) {}
 
   concerns(server: string, direction: Direction): boolean {
@@ -149,8 +168,20 @@ class EffectEntry {
 
 export class SimulatedServer implements ServerControls {
   private shifted = 0;
+  private readonly streams = { out: new Map<string, RandomStream>(), back: new Map<string, RandomStream>() };
 
   constructor(readonly options: SimulatedServerOptions) {}
+
+  /** What one association's packets in one direction draw from. */
+  stream(association: string, direction: Direction, random: (path: string) => RandomStream): RandomStream {
+    const streams = this.streams[direction];
+    let stream = streams.get(association);
+    if (stream === undefined) {
+      stream = random(`network/${this.options.name}/${association}/${direction}`);
+      streams.set(association, stream);
+    }
+    return stream;
+  }
 
   timeAt(t: number): number {
     return t + this.options.timeError + this.options.frequencyError * t + this.shifted;
@@ -163,24 +194,28 @@ export class SimulatedServer implements ServerControls {
 
 class SimulatedSocket implements DatagramSocket {
   readonly received = new Subject<Datagram>();
-  private closed = false;
+  // Hard-private: a plugin holds this object, and must not find the truth through it.
+  readonly #network: SimulatedNetwork;
+  #closed = false;
 
   constructor(
-    private readonly network: SimulatedNetwork,
+    network: SimulatedNetwork,
     readonly path: string,
     readonly port: number,
-  ) {}
+  ) {
+    this.#network = network;
+  }
 
   send(bytes: Uint8Array, to: Endpoint): ClockReading {
-    if (this.closed) throw new InputError(this.path, 'the socket is closed');
-    return this.network.exchange(this, bytes, to);
+    if (this.#closed) throw new InputError(this.path, 'the socket is closed');
+    return this.#network.exchange(this, bytes, to);
   }
 
   deliver(bytes: Uint8Array, from: Endpoint, clock: SimulatedClock): void {
-    if (!this.closed) this.received.next({ bytes, from, at: clock.read() });
+    if (!this.#closed) this.received.next({ bytes, from, at: clock.read() });
   }
 
   close(): void {
-    this.closed = true;
+    this.#closed = true;
   }
 }

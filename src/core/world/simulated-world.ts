@@ -39,6 +39,8 @@ export class SimulatedWorld {
     this.clock = new SimulatedClock(model, this.truth);
     this.network = new SimulatedNetwork(this.truth, this.clock, random, epoch, servers);
     const { clock, network } = this;
+    const scheduler = new LocalScheduler(this.truth, this.clock);
+    clock.onChange = () => scheduler.rearm();
     this.view = Object.freeze({
       kind: 'simulated' as const,
       clock: Object.freeze({ read: () => clock.read() }),
@@ -46,8 +48,9 @@ export class SimulatedWorld {
         resolve: (host: string, port: number) => network.resolve(host, port),
         open: (path: string) => network.open(path),
       }),
-      scheduler: new LocalScheduler(this.truth, this.clock),
-      random,
+      scheduler,
+      // A prefix of its own: nobody may draw from the oscillator's stream, and so learn its noise.
+      random: (path: string) => random(`view/${path}`),
       epoch,
     });
   }

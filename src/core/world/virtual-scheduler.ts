@@ -19,7 +19,7 @@ export class VirtualScheduler extends BaseScheduler {
   private readonly heap = new TaskHeap();
   private readonly listeners: ((to: number) => void)[] = [];
   private current: number;
-  private ending = Number.POSITIVE_INFINITY;
+  private stopped = false;
 
   constructor(start = 0) {
     super();
@@ -50,24 +50,28 @@ export class VirtualScheduler extends BaseScheduler {
 
   /** Ends `run` after the current task, at the current time. */
   stop(): void {
-    this.ending = this.current;
+    this.stopped = true;
   }
 
   /** Runs all tasks due up to `until` (included), then stands there. Returns false if it was stopped or aborted. */
   async run(until: number, control: RunControl = {}): Promise<boolean> {
     const { signal, onSlice } = control;
-    this.ending = until;
+    this.stopped = false;
+    const aborted = abortion(signal);
     let sliceEnd = performance.now() + SLICE;
     let steps = 0;
-    while (!signal?.aborted) {
+    let done = false;
+    while (!this.stopped && !signal?.aborted) {
       const owed = this.firstOwed;
       if (owed !== undefined) {
-        await owed;
+        // An answer that never comes must not keep an interrupted run from its end.
+        await (aborted === undefined ? owed : Promise.race([owed, aborted]));
         continue;
       }
       const next = this.heap.nextTime;
-      if (next > this.ending) {
-        if (this.advance(this.ending)) break;
+      if (next > until) {
+        done = this.advance(until);
+        if (done) break;
       } else if (this.advance(next)) {
         this.heap.pop()!.run();
       }
@@ -78,7 +82,7 @@ export class VirtualScheduler extends BaseScheduler {
       }
     }
     onSlice?.(this.current);
-    return this.current >= until;
+    return done;
   }
 
   /** Moves time towards `to`, one stretch at most; true when it has got there. */
@@ -89,4 +93,10 @@ export class VirtualScheduler extends BaseScheduler {
     this.current = reached;
     return reached === to;
   }
+}
+
+/** Resolves when the signal aborts. */
+function abortion(signal: AbortSignal | undefined): Promise<void> | undefined {
+  if (signal === undefined) return undefined;
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

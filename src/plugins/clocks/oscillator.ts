@@ -16,8 +16,8 @@ const Options = z.strictObject({
   granularity: time('Smallest difference between two readings.', { min: 0 }).prefault('1 ns'),
 });
 
-/** Bridges are refined until what is left is under a picosecond, twelve halvings at most (then linear). */
-const NEGLIGIBLE = 1e-12;
+/** Bridges are refined until what is left is under a hundredth of the granularity, twelve halvings at most. */
+const NEGLIGIBLE_SHARE = 0.01;
 const DEEPEST = 12;
 
 /**
@@ -44,6 +44,8 @@ export class Oscillator implements ClockModel {
   private readonly wanderDepth: number;
   private readonly normal: () => number;
   private readonly salt: number;
+  private lastTime = Number.NaN;
+  private lastNoise = 0;
   /** The cell [k, k + 1) and the one before it. */
   private cell: Cell = { k: 0, hash: 0, white: 0, whiteEnd: 0, phase: 0, frequency: 0, phaseEnd: 0, frequencyEnd: 0 };
   private previous: Cell = this.cell;
@@ -56,9 +58,10 @@ export class Oscillator implements ClockModel {
     this.normal = () => stream.normal();
     this.granularity = options.granularity;
     this.noiseless = options.whiteFm === 0 && options.wander === 0;
+    const negligible = Math.max(options.granularity, 1e-12) * NEGLIGIBLE_SHARE;
     // Standard deviations of a bridge's middle: σ√h/2 for white FM, w·√(h³/192) for the integral of a random walk.
-    this.whiteDepth = depthFor(level => (options.whiteFm * Math.sqrt(2 ** -level)) / 2);
-    this.wanderDepth = depthFor(level => options.wander * Math.sqrt(2 ** (-3 * level) / 192));
+    this.whiteDepth = depthFor(negligible, level => (options.whiteFm * Math.sqrt(2 ** -level)) / 2);
+    this.wanderDepth = depthFor(negligible, level => options.wander * Math.sqrt(2 ** (-3 * level) / 192));
     this.salt = stream.uint32();
     this.fill(this.cell);
   }
@@ -66,7 +69,13 @@ export class Oscillator implements ClockModel {
   phase(t: number): number {
     const { timeError, frequencyError } = this.options;
     const linear = timeError + frequencyError * t;
-    return this.noiseless ? linear : linear + this.noise(t);
+    if (this.noiseless) return linear;
+    // One event reads the clock several times.
+    if (t !== this.lastTime) {
+      this.lastNoise = this.noise(t);
+      this.lastTime = t;
+    }
+    return linear + this.lastNoise;
   }
 
   frequency(t: number): number {
@@ -184,8 +193,8 @@ interface Cell {
   frequencyEnd: number;
 }
 
-function depthFor(deviation: (level: number) => number): number {
+function depthFor(negligible: number, deviation: (level: number) => number): number {
   let depth = 0;
-  while (depth < DEEPEST && deviation(depth) > NEGLIGIBLE) depth++;
+  while (depth < DEEPEST && deviation(depth) > negligible) depth++;
   return depth;
 }

@@ -16,7 +16,7 @@ const Options = z.strictObject({
 });
 
 /**
- * The median offset of a round after rejecting what lies farther than `reject` × MAD from it, MAD = median |θᵢ − median θ|.
+ * The median offset of a round (and of the other sources' latest, for comparison) after rejecting what lies farther than `reject` × MAD from it, MAD = median |θᵢ − median θ|.
  * Variance of the median of n: (π/2)·σ̄²/n, never less than the spread shows: (1.4826·MAD)²/n.
  */
 @plugin({
@@ -28,14 +28,17 @@ const Options = z.strictObject({
 export class MedianCombiner implements Combiner {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  combine(round: readonly Measurement[]): Combination {
+  combine(round: readonly Measurement[], others: readonly Measurement[]): Combination {
     const { reject, floor, quorum } = this.options;
-    const middle = median(round.map(measurement => measurement.offset));
-    const mad = median(round.map(measurement => Math.abs(measurement.offset - middle)));
+    const heard = [...round, ...others];
+    const middle = median(heard.map(measurement => measurement.offset));
+    const mad = median(heard.map(measurement => Math.abs(measurement.offset - middle)));
     const limit = reject * Math.max(mad, floor);
-    const kept = round.filter(measurement => Math.abs(measurement.offset - middle) <= limit);
-    const agreed = kept.length >= quorum;
-    const n = `${kept.length}/${round.length}`;
+    const agrees = (measurement: Measurement): boolean => Math.abs(measurement.offset - middle) <= limit;
+    const kept = round.filter(agrees);
+    const agreeing = heard.filter(agrees).length;
+    const agreed = agreeing >= quorum && kept.length > 0;
+    const n = `${agreeing}/${heard.length}`;
     return {
       measurements: agreed ? [this.merge(kept)] : [],
       mad,

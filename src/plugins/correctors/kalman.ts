@@ -1,9 +1,9 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Corrector, Estimate, History, Measurement, Snapshot } from '../../core/contracts/index.js';
-import { firstEstimate, MAX_ERROR_RATE } from '../../core/pipeline/estimates.js';
+import type { Corrector, Declined, Estimate, History, Measurement, Snapshot } from '../../core/contracts/index.js';
+import { firstEstimate, maxErrorRate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
-import { ratio } from '../../core/quantity.js';
+import { formatTime, ratio } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   drift: ratio('Drift of a clock that nothing is known of, one standard deviation.', { min: 0 }).prefault('200 ppm'),
@@ -37,7 +37,7 @@ export class KalmanCorrector implements Corrector {
 
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  correct(prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate {
+  correct(prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate | Declined {
     if (prior === undefined) {
       return firstEstimate(measurement, axis, this.options.drift, { whiteFm: 0, randomWalkFm: 0 }, 'kalman');
     }
@@ -45,23 +45,32 @@ export class KalmanCorrector implements Corrector {
     const r = measurement.uncertainty ** 2;
     const s = prior.p00 + r;
     if (this.isOutlier(innovation, s)) {
-      if (this.outliers < this.options.confirm) return { ...prior, by: 'kalman' };
+      if (this.outliers < this.options.confirm) {
+        const deviations = Math.abs(innovation) / Math.sqrt(s);
+        return { declined: `innovation ${formatTime(innovation, true)} is ${deviations.toFixed(1)} deviations` };
+      }
       this.outliers = 0;
       return this.restart(prior, measurement);
     }
     const k0 = prior.p00 / s;
     const k1 = prior.p01 / s;
     const offset = prior.offset + k0 * innovation;
+    const p11 = Math.max(0, prior.p11 - k1 * prior.p01);
     return {
-      ...prior,
       at: measurement.at,
+      axis,
+      whiteFm: prior.whiteFm,
+      randomWalkFm: prior.randomWalkFm,
       offset,
       drift: prior.drift + k1 * innovation,
       p00: k0 * r,
       p01: (1 - k0) * prior.p01,
-      p11: Math.max(0, prior.p11 - k1 * prior.p01),
-      maxError: Math.min(prior.maxError, measurement.rootDistance + Math.abs(offset - measurement.offset)),
-      maxErrorRate: MAX_ERROR_RATE,
+      p11,
+      maxError: Math.min(
+        prior.maxError + Math.abs(offset - prior.offset),
+        measurement.rootDistance + Math.abs(offset - measurement.offset),
+      ),
+      maxErrorRate: maxErrorRate(p11),
       by: 'kalman',
     };
   }
@@ -88,15 +97,16 @@ export class KalmanCorrector implements Corrector {
 
   /** After a step the old drift is still the best guess, unless the frequency jumped: then it is as wrong as this. */
   private restart(prior: Estimate, measurement: Measurement): Estimate {
+    const p11 = Math.max(prior.p11, this.options.drift ** 2);
     return {
       ...prior,
       at: measurement.at,
       offset: measurement.offset,
       p00: measurement.uncertainty ** 2,
       p01: 0,
-      p11: Math.max(prior.p11, this.options.drift ** 2),
+      p11,
       maxError: measurement.rootDistance,
-      maxErrorRate: MAX_ERROR_RATE,
+      maxErrorRate: maxErrorRate(p11),
       by: 'kalman',
     };
   }

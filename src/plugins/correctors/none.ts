@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Corrector, Estimate } from '../../core/contracts/index.js';
+import type { Corrector } from '../../core/contracts/index.js';
 import { plugin } from '../../core/plugin/registry.js';
 
 const Options = z.strictObject({});
@@ -7,7 +7,7 @@ const Options = z.strictObject({});
 /** Corrects nothing: the predictor alone has the word (model only). */
 @plugin({ kind: 'corrector', name: 'none', summary: 'The predictor alone', options: Options })
 export class NoCorrector implements Corrector {
-  correct(prior: Estimate | undefined): Estimate | undefined {
-    return prior;
+  correct(): undefined {
+    return undefined;
   }
 }

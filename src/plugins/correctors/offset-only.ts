@@ -1,13 +1,13 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Corrector, Estimate, History, Measurement } from '../../core/contracts/index.js';
-import { firstEstimate, MAX_ERROR_RATE } from '../../core/pipeline/estimates.js';
+import { firstEstimate, maxErrorRate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { ratio } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   strength: z.number().gt(0).max(1).default(1).meta({ description: 'Share of the innovation that moves the offset.' }),
-  drift: ratio('Drift of a clock that nothing is known of, one standard deviation.', { min: 0 }).prefault('10 ppm'),
+  drift: ratio('Drift of a clock that nothing is known of, one standard deviation.', { min: 0 }).prefault('30 ppm'),
 });
 
 /**
@@ -39,7 +39,7 @@ export class OffsetOnlyCorrector implements Corrector {
       // The drift is never measured here: its uncertainty stays what it was at the start.
       p11: Math.min(prior.p11, drift ** 2),
       maxError: measurement.rootDistance + Math.abs(offset - measurement.offset),
-      maxErrorRate: Math.max(MAX_ERROR_RATE, 2 * drift),
+      maxErrorRate: maxErrorRate(drift ** 2),
       by: 'offset-only',
     };
   }

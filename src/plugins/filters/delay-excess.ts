@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Filter, Measurement } from '../../core/contracts/index.js';
+import { withUncertainty } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { time } from '../../core/quantity.js';
 
@@ -30,12 +31,17 @@ export class DelayExcessFilter implements Filter {
     const { delays } = this;
     delays.push(measurement.delay);
     if (delays.length > window) delays.shift();
-    const shortest = Math.min(...delays);
-    const mean = delays.reduce((sum, delay) => sum + delay, 0) / delays.length - shortest;
+    let shortest = Number.POSITIVE_INFINITY;
+    let sum = 0;
+    for (const delay of delays) {
+      if (delay < shortest) shortest = delay;
+      sum += delay;
+    }
+    const mean = sum / delays.length - shortest;
     // One delay says nothing about queues: until there is a second, the whole round trip may be one.
     const minimum = delays.length === 1 ? Math.abs(measurement.delay) / 4 : mean / Math.sqrt(delays.length);
     const excess = measurement.delay - shortest;
     const rest = Math.max(floor, measurement.exchange.precision, minimum);
-    return { ...measurement, uncertainty: Math.sqrt(excess ** 2 / 12 + rest ** 2) };
+    return withUncertainty(measurement, Math.sqrt(excess ** 2 / 12 + rest ** 2));
   }
 }

@@ -27,6 +27,6 @@ export class KalmanPredictor implements Predictor {
     const { estimate } = history;
     if (estimate === undefined) return undefined;
     const { whiteFm, wander } = this.options;
-    return propagate({ ...estimate, whiteFm: whiteFm ** 2, randomWalkFm: wander ** 2 }, at, 'kalman');
+    return propagate(estimate, at, 'kalman', { whiteFm: whiteFm ** 2, randomWalkFm: wander ** 2 });
   }
 }

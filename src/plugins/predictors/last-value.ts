@@ -7,7 +7,7 @@ import { ratio } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   drift: ratio('How far the clock may drift from the last value, one standard deviation.', { min: 0 }).prefault(
-    '10 ppm',
+    '30 ppm',
   ),
 });
 

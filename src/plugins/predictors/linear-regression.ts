@@ -8,7 +8,7 @@ import {
   type Predictor,
   timeOn,
 } from '../../core/contracts/index.js';
-import { firstEstimate, MAX_ERROR_RATE, propagate } from '../../core/pipeline/estimates.js';
+import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { ratio } from '../../core/quantity.js';
 
@@ -74,7 +74,7 @@ function lineThrough(points: readonly Measurement[], last: Measurement, axis: Hi
     p11,
     ...QUIET,
     maxError: last.rootDistance + Math.abs(offset - last.offset),
-    maxErrorRate: MAX_ERROR_RATE,
+    maxErrorRate: maxErrorRate(p11),
     by: NAME,
   };
 }
