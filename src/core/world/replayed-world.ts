@@ -6,6 +6,9 @@ import { randomStream } from './random.js';
 import type { KnownClock, TrueReading } from './simulated-clock.js';
 import { VirtualScheduler } from './virtual-scheduler.js';
 
+/** Events that lie closer than this may stand in any order, seconds: stamps are older than their handling. */
+const DISORDER = 2;
+
 /** When an event became known on the local clock: its arrival, or when it was given up. */
 function settledAt({ event }: RecordedEvent): ClockReading {
   return event.type === 'exchange' ? event.exchange.arrived : event.failure.settled;
@@ -114,7 +117,8 @@ export class ReplayedWorld {
 
   /**
    * When each event happens in the scheduler's time, never before the one that stands before it in the recording. On a
-   * local clock that was set back nobody knows how much time passed: none, for the time line.
+   * local clock that was set back nobody knows how much time passed: none, for the time line. (Answers that came at once
+   * may stand in the other order: that is no step.)
    */
   private timeline(place: string): Float64Array {
     const { events, known } = this;
@@ -125,7 +129,7 @@ export class ReplayedWorld {
     let setBack = 0;
     events.forEach((event, index) => {
       const { counter } = settledAt(event);
-      if (counter < before) setBack += before - counter;
+      if (counter < before - DISORDER) setBack += before - counter;
       before = counter;
       const time = recorded ? event.trueTime! : known !== undefined ? known.timeOf(counter) : counter + setBack;
       if (!Number.isFinite(time)) throw new InputError(place, `event ${index + 1} has no finite time: ${time}`);
@@ -164,7 +168,14 @@ function openQuestions(
   due: Float64Array,
 ): readonly Readonly<Record<string, number>>[] {
   if (events.every(({ open }) => open !== undefined)) return events.map(({ open }) => open!);
-  const sent = events.map((event, index) => due[index]! - roundTripOf(event));
+  const lastOf = new Map<string, number>();
+  const sent = events.map((event, index) => {
+    // A server is not asked again before it has answered, or been given up.
+    const key = `${event.group} ${sourceOf(event)}`;
+    const asked = Math.max(due[index]! - roundTripOf(event), lastOf.get(key) ?? Number.NEGATIVE_INFINITY);
+    lastOf.set(key, due[index]!);
+    return asked;
+  });
   const bySending = sent.map((_, index) => index).sort((a, b) => sent[a]! - sent[b]!);
   const asked = new Uint8Array(events.length);
   const counts: Record<string, number> = {};

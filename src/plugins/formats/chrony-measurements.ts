@@ -54,7 +54,8 @@ export class ChronyMeasurementsFormat implements Format {
   }
 }
 
-function eventOf(line: LogLine, arrived: number): RecordedEvent['event'] {
+/** `time` is half way between question and answer. */
+function eventOf(line: LogLine, time: number): RecordedEvent['event'] {
   const source = line.text(2);
   const leap = LEAPS[line.text(3)];
   if (leap === undefined)
@@ -67,23 +68,23 @@ function eventOf(line: LogLine, arrived: number): RecordedEvent['event'] {
     throw new InputError(line.place, `expected a reference ID of 8 hexadecimal digits, found ${shown(referenceId)}`);
   }
   const offset = line.number(11, 'the offset');
-  const delay = line.number(12, 'the peer delay');
+  const delay = Math.max(0, line.number(12, 'the peer delay'));
   const dispersion = line.number(13, 'the peer dispersion');
   const rootDelay = line.number(14, 'the root delay');
   const rootDispersion = line.number(15, 'the root dispersion');
   const problem =
     failed >= 0 ? TESTS[failed]! : loop ? 'synchronisation loop' : leap === 3 ? 'unsynchronised' : undefined;
   if (problem !== undefined) {
-    const at = { wall: arrived, counter: arrived };
+    const at = { wall: time, counter: time };
     return { type: 'failure', failure: { source, sent: at, settled: at, reason: `chronyd: ${problem}` } };
   }
   return {
     type: 'exchange',
     exchange: exchangeOf({
       source,
-      arrived,
+      arrived: time + delay / 2,
       offset,
-      delay: Math.max(0, delay),
+      delay,
       leap,
       stratum: line.number(4, 'the stratum'),
       rootDelay,

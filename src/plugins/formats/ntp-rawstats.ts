@@ -7,7 +7,7 @@ import { Chronology, LARGEST_STEP_BACK } from '../../core/recording/fields.js';
 
 const Options = z.strictObject({});
 
-const ROW = /^\d{5} \d+\.\d+ \S+ \S+ \d{1,10}\.\d+ \d{1,10}\.\d+ \d{1,10}\.\d+ \d{1,10}\.\d+(\s|$)/;
+const ROW = /^\d{5} \d+\.\d+ \S+ \S*[.:]\S* \d{1,10}\.\d+ \d{1,10}\.\d+ \d{1,10}\.\d+ \d{1,10}\.\d+(\s|$)/;
 /** Versions of ntpd differ in what follows the four time stamps. */
 const FIELDS = 8;
 const MAX_STRATUM = 15;
