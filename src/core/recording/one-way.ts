@@ -71,7 +71,7 @@ export function summariseOneWay({ t, latency }: OneWayRecording): OneWaySummary 
     packets,
     duration,
     line,
-    envelope: minimaOf(t, latency, duration / WINDOWS),
+    envelope: minimaOf(t, latency, duration / WINDOWS, line),
     above: aboveLine(t, latency, line),
     parts,
   };
@@ -121,13 +121,14 @@ function aboveLine(t: Float64Array, y: Float64Array, { drift, height }: Envelope
   return { p50: share(0.5), p95: share(0.95), max: above.at(-1)! };
 }
 
-/** The lowest packet of each window, and the least-squares line through them. */
-function minimaOf(t: Float64Array, y: Float64Array, window: number): OneWaySummary['envelope'] {
+/** The packet of each window that is lowest above `line`, and the least-squares line through them. */
+function minimaOf(t: Float64Array, y: Float64Array, window: number, line: EnvelopeLine): OneWaySummary['envelope'] {
+  const above = y.map((latency, i) => latency - line.drift * (t[i]! - t[0]!));
   const lowest = new Map<number, number>();
   for (let i = 0; i < t.length; i++) {
     const key = Math.min(WINDOWS - 1, Math.floor((t[i]! - t[0]!) / window));
     const best = lowest.get(key);
-    if (best === undefined || y[i]! < y[best]!) lowest.set(key, i);
+    if (best === undefined || above[i]! < above[best]!) lowest.set(key, i);
   }
   const points = [...lowest.values()].map(i => [t[i]!, y[i]!] as const);
   const n = points.length;

@@ -49,7 +49,7 @@ export class NtpRawstatsFormat implements Format {
     return {
       epoch: epoch ?? 0,
       events,
-      notes: [DISCIPLINED, ...(without === 0 ? [] : [`${without} lines without all four time stamps are left out.`])],
+      notes: [DISCIPLINED, ...(without === 0 ? [] : [`Left out, without all four time stamps: ${without}.`])],
     };
   }
 }
