@@ -1,4 +1,4 @@
-import type { RunSummary, Sink } from '../core/contracts/index.js';
+import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
 import { makeSink } from './make-sink.js';
@@ -36,22 +36,36 @@ export interface ExecuteOptions {
   /** Several runs share `out`: each gets a folder of its own in it. */
   readonly several?: boolean;
   readonly extraSinks?: readonly Sink[];
+  /** What a replayed world plays, where it has been read already. */
+  readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
 }
 
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
 export async function execute({ scenario, file }: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
-  const recording = scenario.world.kind === 'replayed' ? await openRecording(scenario.world, file) : undefined;
+  const { world } = scenario;
+  const recording =
+    world.kind === 'replayed' ? (options.recording ?? (await openRecording(world, file, options.plugin))) : undefined;
   const output =
     options.out === undefined
       ? undefined
       : OutputDirectory.create(options.out, options.several ? scenario.name : undefined);
   output?.begin(scenario, options.plugin ?? []);
   const sinks: Sink[] = [...(options.extraSinks ?? [])];
+  const chosen = new Set(scenario.sinks.map(({ use }) => use));
   if (output !== undefined) {
-    const chosen = new Set(scenario.sinks.map(({ use }) => use));
+    sinks.push({
+      start: ({ clock }) => {
+        if (clock !== undefined) output.add({ clock });
+      },
+    });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
   }
-  if (!options.json) sinks.push(makeSink('progress', undefined), makeSink('table', undefined));
+  if (!options.json) {
+    // Whoever watches real time wants to see it pass.
+    const view = scenario.world.kind === 'real' ? 'log' : 'progress';
+    if (!chosen.has(view)) sinks.push(makeSink(view, undefined));
+    sinks.push(makeSink('table', undefined));
+  }
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();

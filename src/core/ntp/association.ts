@@ -48,6 +48,8 @@ export interface DropCounts {
 
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
+/** Stratum 0 without such a reference identifier is not a kiss: chronyd says so while it is unsynchronised. */
+const KISS_CODE = /^[A-Z\d]{3,4}$/i;
 /** A RATE kiss at most doubles the interval up to this many seconds (2¹⁷, RFC 5905's MAXPOLL). */
 const SLOWEST_POLL = 131_072;
 
@@ -95,10 +97,11 @@ export class Association {
     return this.question !== undefined || this.lookingUp;
   }
 
-  start(): void {
+  /** Asks for the first time when the local counter reads `at`. Associations started together ask together. */
+  start(at = this.world.scheduler.time): void {
     if (!this.stopped) return;
     this.stopped = false;
-    this.nextDue = this.world.scheduler.time;
+    this.nextDue = at;
     this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
   }
 
@@ -110,31 +113,36 @@ export class Association {
   }
 
   private ask(): void {
-    // One question open at a time: an interval shorter than the time-out waits for the next turn.
-    if (this.question !== undefined) {
-      this.schedule();
-      return;
-    }
-    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
-    if (endpoint === undefined) {
-      this.lookUp();
-      return;
-    }
     this.schedule();
+    // One question open at a time: an interval shorter than the time-out waits for the next turn.
+    if (this.outstanding) return;
     this.sent += 1;
     this.reach = (this.reach << 1) & 0xff;
+    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
+    if (endpoint === undefined) this.lookUp();
+    else this.send(endpoint);
+  }
+
+  private send(endpoint: Endpoint): void {
     const nonce: NtpTimestamp = { seconds: this.random.uint32(), fraction: this.random.uint32() };
     const socket = this.world.network.open(this.path);
     const question = new Question(nonce, endpoint, socket);
     this.question = question;
-    question.reply = socket.received.subscribe(datagram => this.receive(question, datagram));
-    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
-    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () => {
-      // Another address may answer: try it next time.
-      this.addressIndex += 1;
-      if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
-      this.fail(question, 'timeout');
+    question.reply = socket.received.subscribe({
+      next: datagram => this.receive(question, datagram),
+      error: (error: unknown) => this.unheard(question, error instanceof Error ? error.message : String(error)),
     });
+    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
+    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () =>
+      this.unheard(question, 'timeout'),
+    );
+  }
+
+  /** Another address may answer: it is tried next time, and after the last the name is looked up again. */
+  private unheard(question: Question, reason: string): void {
+    this.addressIndex += 1;
+    if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
+    this.fail(question, reason);
   }
 
   private schedule(): void {
@@ -157,7 +165,10 @@ export class Association {
     return { sent, missed, reach, interval, floor, last };
   }
 
-  /** Resolves the name before the exchange, never between T1 and T4; asks as soon as there is an address. */
+  /**
+   * Resolves the name before the exchange, never between T1 and T4, and sends as soon as there is an address. The next
+   * question is due when it would have been: servers that are asked in one round stay in it.
+   */
   private lookUp(): void {
     const asked = this.world.clock.read();
     const { host, port } = this.target;
@@ -165,7 +176,6 @@ export class Association {
     const failed = (error: unknown) => {
       this.lookingUp = false;
       if (this.stopped) return;
-      this.schedule();
       this.missed += 1;
       const reason = error instanceof Error ? error.message : String(error);
       this.emit({
@@ -184,8 +194,7 @@ export class Association {
         }
         this.addresses = endpoints;
         this.addressIndex = 0;
-        this.nextDue = this.world.scheduler.time;
-        this.ask();
+        this.send(endpoints[0]!);
       },
       failed,
     );
@@ -211,8 +220,9 @@ export class Association {
       return;
     }
     // From here on the packet is the server's answer to this question, kiss or not.
-    if (packet.stratum === 0) {
-      this.kiss(question, asciiOf(packet.referenceId));
+    const code = asciiOf(packet.referenceId);
+    if (packet.stratum === 0 && KISS_CODE.test(code)) {
+      this.kiss(question, code);
       return;
     }
     const problem = unusable(packet);
@@ -259,7 +269,7 @@ export class Association {
       this.poll?.cancel();
       this.poll = undefined;
     }
-    this.fail(question, code === '' ? 'stratum 0' : `kiss ${code}`);
+    this.fail(question, `kiss ${code}`);
   }
 
   private fail(question: Question, reason: string): void {
@@ -302,13 +312,13 @@ class Question {
 /** Why a server's time is of no use, by what it says of itself. */
 function unusable(packet: NtpPacket): string | undefined {
   if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
-  if (packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
+  if (packet.stratum === 0 || packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
   if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
   return undefined;
 }
 
 /** A client's question, with as little in it as RFC 5905 allows (draft-ietf-ntp-data-minimization). */
-function requestPacket(nonce: NtpTimestamp): NtpPacket {
+export function requestPacket(nonce: NtpTimestamp): NtpPacket {
   return {
     leap: 0,
     version: 4,

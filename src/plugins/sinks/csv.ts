@@ -15,6 +15,9 @@ const Options = z.strictObject({
 /** Bytes gathered before a write. */
 const BUFFER = 65536;
 
+/** Longest time that rows stay gathered, milliseconds. */
+const FLUSH_PERIOD = 1000;
+
 const MEASUREMENT_COLUMNS =
   'group,source,type,reason,open,sent_wall_s,sent_counter_s,arrived_wall_s,arrived_counter_s,receive_s,transmit_s,leap,' +
   'stratum,precision_s,root_delay_s,root_dispersion_s,reference_id,truth_t_s,truth_wall_error_s,truth_counter_error_s';
@@ -31,6 +34,7 @@ export class CsvSink implements Sink {
   readonly interval: number;
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
+  private flushed = performance.now();
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
@@ -48,20 +52,23 @@ export class CsvSink implements Sink {
     for (const name of pipelines) this.file(`estimates-${name}`, ESTIMATE_COLUMNS);
   }
 
-  exchange({ t, event, group, outstanding, truth }: ExchangeRecord): void {
+  exchange({ t, event, group, open, truth }: ExchangeRecord): void {
     const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
     const file = this.file('measurements', MEASUREMENT_COLUMNS);
+    const owed = Object.entries(open)
+      .map(([name, count]) => `${name}:${count}`)
+      .join(' ');
     if (event.type === 'exchange') {
       const { source, sent, arrived, ...rest } = event.exchange;
       file.row(
-        `${text(group)},${text(source)},exchange,,${outstanding},${sent.wall},${sent.counter},${arrived.wall},` +
+        `${text(group)},${text(source)},exchange,,${owed},${sent.wall},${sent.counter},${arrived.wall},` +
           `${arrived.counter},${rest.receive},${rest.transmit},${rest.leap},${rest.stratum},${rest.precision},` +
           `${rest.rootDelay},${rest.rootDispersion},${rest.referenceId},${row}`,
       );
     } else {
       const { source, sent, settled, reason } = event.failure;
       file.row(
-        `${text(group)},${text(source)},failure,${text(reason)},${outstanding},${sent.wall},${sent.counter},` +
+        `${text(group)},${text(source)},failure,${text(reason)},${owed},${sent.wall},${sent.counter},` +
           `${settled.wall},${settled.counter},,,,,,,,,${row}`,
       );
     }
@@ -87,6 +94,14 @@ export class CsvSink implements Sink {
     );
   }
 
+  progress(): void {
+    // A run that is killed loses a second of rows at most.
+    const now = performance.now();
+    if (now - this.flushed < FLUSH_PERIOD) return;
+    this.flushed = now;
+    for (const file of this.files.values()) file.flush();
+  }
+
   finish(): void {
     for (const file of this.files.values()) file.close();
   }
@@ -103,8 +118,10 @@ export class CsvSink implements Sink {
   }
 }
 
+/** A field on one line: line ends become blanks, so that a line is always a row. */
 function text(value: string): string {
-  return /[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  const line = value.replace(/[\r\n]+/g, ' ');
+  return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }
 
 class CsvFile {
@@ -121,6 +138,7 @@ class CsvFile {
   }
 
   flush(): void {
+    if (this.buffer === '') return;
     writeSync(this.descriptor, this.buffer);
     this.buffer = '';
   }

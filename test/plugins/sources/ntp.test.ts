@@ -101,7 +101,7 @@ describe('the NTP source in the simulated world', () => {
       const ends = new Set(record.endsOf(server));
       expect(ends).toEqual(new Set(['exchange', 'timeout']));
     }
-    const open = record.exchanges.map(({ outstanding }) => outstanding);
+    const open = record.exchanges.map(exchange => exchange.open['ntp'] ?? 0);
     expect(new Set(open)).toEqual(new Set([0, 1]));
     expect(record.rounds.every(({ verdicts }) => verdicts.length === 2)).toBe(true);
   });
