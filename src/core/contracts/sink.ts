@@ -42,8 +42,8 @@ export interface ExchangeRecord {
   readonly event: SourceEvent;
   /** Name of the source in the scenario. */
   readonly group: string;
-  /** Questions of this source still open after the event. */
-  readonly outstanding: number;
+  /** Questions still open after the event, by source; sources without any are left out. */
+  readonly open: Readonly<Record<string, number>>;
   /** clock − true at `arrived`/`settled`, seconds, on both axes. */
   readonly truth: { readonly wall: number; readonly counter: number } | undefined;
 }

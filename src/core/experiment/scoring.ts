@@ -21,6 +21,7 @@ import { bareTime } from '../pipeline/telling.js';
 import type { Trajectory } from '../pipeline/trajectory.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
+import type { RecordedAnswers } from './recorded-answers.js';
 
 /** An instant k × step (moved by jitter), the k-th of a grid: never by repeated addition. */
 class Grid {
@@ -58,6 +59,7 @@ export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
   private readonly corrections: readonly CorrectionScore<Estimate>[];
   private readonly retrospectives: ErrorAccumulator[] = [];
+  private readonly answered: readonly ErrorAccumulator[];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
@@ -66,7 +68,10 @@ export class Scorer {
 
   constructor(
     private readonly pipelines: readonly Pipeline[],
+    /** What other programs said, scored beside the pipelines. */
+    private readonly answers: readonly RecordedAnswers[],
     private readonly sinks: readonly Sink[],
+    /** In the run's own time: nothing is scored before it. */
     private readonly warmup: number,
     private readonly level: number,
     private readonly reference: 'truth' | 'ntp',
@@ -77,6 +82,7 @@ export class Scorer {
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.corrections = pipelines.map(() => new CorrectionScore());
+    this.answered = answers.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
       sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
     );
@@ -86,10 +92,13 @@ export class Scorer {
   gridListener(clock: KnownClock, interval: number, start: number, jitter: () => number): (to: number) => void {
     const scoring = new Grid(interval, start, jitter);
     const { sinkGrids } = this;
+    const from = Math.max(this.warmup, clock.from ?? this.warmup);
+    const until = clock.to ?? Number.POSITIVE_INFINITY;
     return to => {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
-          if (scoring.next >= this.warmup) this.scoreAgainstTruth(clock.sampleAt(scoring.next));
+          const t = scoring.next;
+          if (t >= from && t <= until) this.scoreAgainstTruth(clock.sampleAt(t));
         }
         return;
       }
@@ -99,12 +108,13 @@ export class Scorer {
         if (t > to) return;
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
-          if (t >= this.warmup) this.scoreAgainstTruth(now);
+          if (t >= from && t <= until) this.scoreAgainstTruth(now);
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
           if (t !== grid.next) continue;
-          for (const sample of this.samples(t, now.reading, now)) sink.sample!(sample);
+          const known = t >= (clock.from ?? t) && t <= until;
+          for (const sample of this.samples(t, now.reading, known ? now : undefined)) sink.sample!(sample);
           grid.advance();
         }
       }
@@ -158,6 +168,7 @@ export class Scorer {
       samples: [
         sampleOf(BARE_CLOCK, bareTold, undefined),
         ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
+        ...this.answers.map(answer => sampleOf(answer.name, answer.tell(exchange.arrived), undefined)),
       ],
     };
   }
@@ -165,7 +176,7 @@ export class Scorer {
   commit({ samples }: MeasurementScore): void {
     samples.forEach((sample, index) => {
       const { t, told, error, bareError } = sample;
-      const accumulator = index === 0 ? this.bare : this.accumulators[index - 1]!;
+      const accumulator = [this.bare, ...this.accumulators, ...this.answered][index]!;
       if (t >= this.warmup) accumulator.add(error!, bareError!, told);
       this.notify(sink => sink.scored?.(sample));
     });
@@ -238,6 +249,7 @@ export class Scorer {
           ...(retrospective && { retrospective }),
         };
       }),
+      ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
     ];
   }
 
@@ -258,6 +270,10 @@ export class Scorer {
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);
+    }
+    for (let i = 0; i < this.answers.length; i++) {
+      const told = this.answers[i]!.tell(reading);
+      this.answered[i]!.add(told.offset + wallError, wallError, told);
     }
   }
 
