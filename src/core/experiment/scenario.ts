@@ -155,7 +155,9 @@ const PipelineEntry = z
       if (entry.context === 'trajectory') problem('context', 'needs past predictions: add `predictEvery`');
     }
     const corrector = ntp_correction ?? entry.corrector ?? resolveChoice('corrector', 'kalman', context);
-    return { ...entry, corrector };
+    // In the order in which a measurement meets them, however they were written: a resolved scenario reads the same.
+    const { datasetCorrector, supervisors, timekeeper, corrector: _, ...before } = entry;
+    return { ...before, corrector, ...(datasetCorrector && { datasetCorrector }), supervisors, timekeeper };
   });
 
 /** Everything in a summary that an expectation can limit, and what it is counted in. */
