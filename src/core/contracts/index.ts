@@ -15,5 +15,7 @@ export * from './poller.js';
 export * from './predictor.js';
 export * from './sink.js';
 export * from './source.js';
+export * from './supervisor.js';
 export * from './timekeeper.js';
+export * from './trajectory.js';
 export * from './world.js';

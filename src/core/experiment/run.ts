@@ -7,7 +7,6 @@ import {
   type ClockReading,
   type CorrectedTime,
   type ExchangeRecord,
-  type RecordedEvent,
   type RecordedTruth,
   type Recording,
   type RunInfo,
@@ -33,13 +32,14 @@ import {
 } from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
-import { ReplayedWorld, settledAt } from '../world/replayed-world.js';
+import { ReplayedWorld } from '../world/replayed-world.js';
 import type { KnownClock } from '../world/simulated-clock.js';
 import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
 import { SimulatedWorld } from '../world/simulated-world.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
+import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
 import { type MeasurementScore, Scorer } from './scoring.js';
 
@@ -71,6 +71,8 @@ interface Stage {
   /** What a real clock is read through. */
   readonly clock?: string;
   now(): number;
+  /** What the local clock reads at a time of the stage, now or before the next event; where `known` is undefined. */
+  readAt(t: number): ClockReading;
   /** clock − true at the event now being handled. */
   truthNow(): ExchangeRecord['truth'];
   onAdvance(listener: (to: number) => void): void;
@@ -101,7 +103,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view),
+    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -133,19 +135,18 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.stop();
   };
   const { warmup, level } = scenario;
-  const scorer = new Scorer(pipelines, sinks, warmup, level, stage.reference, stage.start, fail);
+  const answers = Object.entries(inputs.recording?.answers ?? {}).map(
+    ([name, given]) => new RecordedAnswers(name, level, given),
+  );
+  const from = stage.start + warmup;
+  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
     const draw = jitter === 0 ? () => 0 : () => (2 * stream.uniform() - 1) * Math.min(jitter, interval / 2);
     stage.onAdvance(scorer.gridListener(stage.known, interval, stage.start, draw));
   } else {
-    stage.onAdvance(to =>
-      scorer.sampleUntil(to, counter => {
-        const now = stage.view.clock.read();
-        return { counter, wall: counter + now.wall - now.counter };
-      }),
-    );
+    stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
   const guarded = (work: () => void): void => {
@@ -179,23 +180,22 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
         });
         round.length = 0;
       }
-      scorer.exchange({ t, event, group, truth, outstanding });
+      scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
     };
     source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
   }
-  const recordsRounds = sinks.some(sink => sink.round !== undefined);
-  for (const pipeline of pipelines) {
+  const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  pipelines.forEach((pipeline, index) => {
+    const { known } = stage;
+    if (pipeline.trajectory !== undefined && known !== undefined) {
+      scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
+    }
     const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
       const reading = stage.view.clock.read();
-      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) });
+      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
     };
-    pipeline.outcomes.subscribe({
-      next: outcome => {
-        if (recordsRounds) guarded(() => record(outcome));
-      },
-      error: fail,
-    });
-  }
+    pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
+  });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
   for (const [, source] of sources) source.start();
@@ -214,6 +214,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       return false;
     });
   for (const [, source] of sources) source.stop();
+  for (const pipeline of pipelines) pipeline.trajectory?.end();
 
   const results = scorer.summaries();
   const summary: RunSummary = {
@@ -230,6 +231,13 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const sink of sinks) await sink.finish?.(summary);
   if (failure !== undefined) throw failure;
   return summary;
+}
+
+/** Questions that are still open, by source. */
+function openQuestions(sources: readonly (readonly [string, Source])[]): Readonly<Record<string, number>> {
+  const open: Record<string, number> = {};
+  for (const [name, { outstanding }] of sources) if (outstanding > 0) open[name] = outstanding;
+  return open;
 }
 
 function maker(
@@ -261,6 +269,7 @@ function makePipeline(
   make: Make,
   sources: readonly (readonly [string, Source])[],
   view: World,
+  report: (part: string, what: string) => void,
 ): Pipeline {
   const place = `${file} pipelines[${index}]`;
   const part = `pipelines/${spec.name}`;
@@ -280,6 +289,19 @@ function makePipeline(
       predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
       corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
       timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+      supervisors: spec.supervisors.map((chosen, i) =>
+        make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
+      ),
+      predictEvery: spec.predictEvery,
+      datasetCorrector:
+        spec.datasetCorrector &&
+        make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
+      context: spec.context,
+      phases: spec.phases && {
+        warmUp: spec.phases.warmUp,
+        serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
+      },
+      report: what => report(part, what),
     },
     view,
   );
@@ -322,6 +344,7 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     known: world.clock,
     reference: 'truth',
     now: () => world.truth.time,
+    readAt: t => world.clock.sampleAt(t).reading,
     truthNow: () => {
       const now = world.clock.sampleAt(world.truth.time);
       return { wall: now.wallError, counter: now.counterError };
@@ -370,13 +393,9 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
 
 function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
   if (recording === undefined) throw new InputError(file, 'a replayed world needs its recording to be read first');
-  const world = new ReplayedWorld(recording, truth, scenario.seed);
-  let current: RecordedEvent | undefined;
-  world.listen(undefined, event => {
-    current = event;
-  });
-  const end = scenario.duration === undefined ? world.end : Math.min(world.end, scenario.duration);
-  const start = world.truth.time;
+  const world = new ReplayedWorld(recording, truth, scenario.seed, file);
+  const { start } = world;
+  const end = scenario.duration === undefined ? world.end : Math.min(world.end, start + scenario.duration);
   const truthful = world.known !== undefined || recording.events.every(event => event.truth !== undefined);
   return {
     view: world.view,
@@ -386,16 +405,12 @@ function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
     known: world.known,
     reference: truthful ? 'truth' : 'ntp',
     now: () => world.truth.time,
-    truthNow: () => {
-      if (current?.truth !== undefined || world.known === undefined) return current?.truth;
-      const { counter, wall } = settledAt(current!);
-      const t = current!.trueTime!;
-      return { wall: wall - t, counter: counter - t };
-    },
+    readAt: t => world.readAt(t),
+    truthNow: () => world.truthOfCurrent,
     onAdvance: listener => void world.truth.onAdvance(listener),
     run: control => world.truth.run(end, control),
     stop: () => world.truth.stop(),
-    playback: world,
+    playback: world.playback,
     strike: () => {},
   };
 }
@@ -424,6 +439,10 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
     reference: 'ntp',
     clock: clock.description,
     now: () => scheduler.time,
+    readAt: counter => {
+      const now = clock.read();
+      return { counter, wall: counter + now.wall - now.counter };
+    },
     truthNow: () => undefined,
     onAdvance: listener => scheduler.onAdvance(listener),
     advance: () => scheduler.advance(),

@@ -44,6 +44,8 @@ export interface DropCounts {
 
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
+/** Stratum 0 without such a reference identifier is not a kiss: chronyd says so while it is unsynchronised. */
+const KISS_CODE = /^[A-Z\d]{3,4}$/i;
 /** A RATE kiss at most doubles the interval up to this many seconds (2¹⁷, RFC 5905's MAXPOLL). */
 const SLOWEST_POLL = 131_072;
 
@@ -207,8 +209,9 @@ export class Association {
       return;
     }
     // From here on the packet is the server's answer to this question, kiss or not.
-    if (packet.stratum === 0) {
-      this.kiss(question, asciiOf(packet.referenceId));
+    const code = asciiOf(packet.referenceId);
+    if (packet.stratum === 0 && KISS_CODE.test(code)) {
+      this.kiss(question, code);
       return;
     }
     const problem = this.unusable(packet);
@@ -248,7 +251,7 @@ export class Association {
 
   private unusable(packet: NtpPacket): string | undefined {
     if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
-    if (packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
+    if (packet.stratum === 0 || packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
     if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
     const distance = packet.rootDelay / 2 + packet.rootDispersion;
     if (distance >= this.options.maxDistance) return `root distance ${distance.toPrecision(3)} s over the limit`;

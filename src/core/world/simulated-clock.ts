@@ -11,6 +11,9 @@ export interface TrueReading {
 
 /** A clock whose error is known as a function of true time. */
 export interface KnownClock {
+  /** Before and after these it is not known any more; always, where they are left out. */
+  readonly from?: number;
+  readonly to?: number;
   /** The reading at true time t. One object for all calls: take what you need before the next. */
   sampleAt(t: number): Readonly<TrueReading>;
 }
@@ -43,6 +46,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
 
   /** The reading at true time t (now, or later with nothing happening in between) with its errors. */
   sampleAt(t: number): Readonly<TrueReading> {
+    this.truth.glide(t);
     const counterError = this.counterErrorAt(t);
     const counter = t + counterError;
     const { wallStep, sample } = this;
