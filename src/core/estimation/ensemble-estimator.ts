@@ -1,0 +1,305 @@
+import { consensus } from './bias-consensus.js';
+import { ClockBank, type WanderHypothesis } from './clock-bank.js';
+import { correctness, PHI } from './error-bound.js';
+import type { ClockEstimate, Observation } from './observation.js';
+import { PathStatistics } from './path-statistics.js';
+import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
+import { intersect } from './selection.js';
+
+export interface EnsembleOptions {
+  readonly hypotheses?: readonly WanderHypothesis[];
+  /** White FM of the local counter, s²/s. */
+  readonly whiteFm?: number;
+  readonly ageingTime?: number;
+  readonly switchTime?: number;
+  /** Noise of the stamps beyond their precision, s. */
+  readonly stampNoise?: number;
+  /** Chance that an exchange obeys no queueing law. */
+  readonly outlier?: number;
+  /** Chance of a phase step per exchange. */
+  readonly stepChance?: number;
+  /** Chance that a path is asymmetric, and by how much of its delay (standard deviations). */
+  readonly biasShare?: number;
+  readonly biasWide?: number;
+  readonly biasNarrow?: number;
+  /** Wander of a path's bias, as a share of the delay per √day. */
+  readonly biasWander?: number;
+  readonly maxSources?: number;
+  readonly window?: number;
+}
+
+const HYPOTHESES: readonly WanderHypothesis[] = [
+  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 3e-8, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.5 },
+  { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.2 },
+  { wander: 1e-6, ageing: 0, initialDrift: 5e-2, weight: 0.02 },
+];
+
+const DEFAULTS: Required<EnsembleOptions> = {
+  hypotheses: HYPOTHESES,
+  whiteFm: 1e-19,
+  ageingTime: 3600,
+  switchTime: 20000,
+  stampNoise: 1e-7,
+  outlier: 0.003,
+  stepChance: 1e-4,
+  biasShare: 0.2,
+  biasWide: 0.05,
+  biasNarrow: 0.0005,
+  biasWander: 0.001,
+  maxSources: 8,
+  window: 128,
+};
+
+interface Source {
+  readonly name: string;
+  readonly path: PathStatistics;
+  readonly up: QueueLaw;
+  readonly down: QueueLaw;
+  /** Last correctness interval, and when. */
+  low: number;
+  high: number;
+  seenAt: number;
+  rootDelay: number;
+  trusted: boolean;
+  /** Jump against the prediction that nothing but a step explains, s, and when it was seen. */
+  jump: number;
+  jumpAt: number;
+}
+
+/**
+ * The default estimator: several sources, unknown oscillator, unknown queues, one posterior.
+ *
+ * Each exchange passes through: path statistics (how much of the delay was queueing) → likelihood of the offset
+ * → bank of clocks (prediction, step detection, update) → selection of truechimers → consensus over biased paths.
+ */
+export class EnsembleEstimator {
+  readonly #options: Required<EnsembleOptions>;
+  readonly #likelihood = new QueueLikelihood();
+  #bank: ClockBank;
+  #sources: Source[] = [];
+  #at = Number.NaN;
+
+  constructor(options: EnsembleOptions = {}) {
+    this.#options = { ...DEFAULTS, ...options };
+    this.#bank = this.#newBank();
+  }
+
+  #newBank(): ClockBank {
+    const { hypotheses, whiteFm, ageingTime, switchTime } = this.#options;
+    return new ClockBank({ hypotheses, whiteFm, ageingTime, switchTime });
+  }
+
+  /** Posterior at `o.at`. */
+  observe(o: Observation): ClockEstimate {
+    if (![o.at, o.offset, o.delay].every(Number.isFinite)) return this.#estimate();
+    if (o.at < this.#at - 1) this.#restart();
+    const dt = o.at - this.#at;
+    if (dt > 0) {
+      this.#bank.predict(dt);
+      this.#at = o.at;
+    } else if (!(dt <= 0)) this.#at = o.at;
+    const index = this.#admit(o);
+    const source = this.#sources[index]!;
+    this.#measure(source, index, o);
+    return this.#estimate();
+  }
+
+  #restart(): void {
+    this.#bank = this.#newBank();
+    this.#sources = [];
+    this.#at = Number.NaN;
+  }
+
+  #admit(o: Observation): number {
+    const known = this.#sources.findIndex(s => s.name === o.source);
+    if (known >= 0) return known;
+    if (this.#sources.length >= this.#options.maxSources) {
+      let oldest = 0;
+      this.#sources.forEach((s, i) => {
+        if (s.seenAt < this.#sources[oldest]!.seenAt) oldest = i;
+      });
+      this.#sources.splice(oldest, 1);
+      this.#bank.removePhase(oldest);
+    }
+    this.#sources.push({
+      name: o.source,
+      path: new PathStatistics(this.#options.window),
+      up: new QueueLaw(),
+      down: new QueueLaw(),
+      low: Number.NEGATIVE_INFINITY,
+      high: Number.POSITIVE_INFINITY,
+      seenAt: o.at,
+      rootDelay: o.rootDelay,
+      trusted: true,
+      jump: 0,
+      jumpAt: Number.NEGATIVE_INFINITY,
+    });
+    return this.#bank.addPhase(o.offset, Math.max(o.delay, 1e-6));
+  }
+
+  #measure(source: Source, index: number, o: Observation): void {
+    const { stampNoise, outlier, stepChance, biasWander } = this.#options;
+    const { path, up, down } = source;
+    path.add(Math.max(o.delay, 0));
+    const scale = path.scale;
+    const excess = Math.max(o.delay, 0) - path.minimum + path.shortfall;
+    const noise = Math.hypot(stampNoise, o.precision, path.shortfallDeviation / 2);
+    const age = o.at - source.seenAt;
+    if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
+    this.#likelihood.prepare(o.offset, excess, scale, up, down, noise, outlier);
+
+    // A step is the only explanation left when the residual is many times what queueing and drift allow.
+    const before = this.#bank.phase(index);
+    const residual = o.offset - before.mean;
+    const sd = Math.sqrt(before.variance + noise * noise);
+    const beyond = Math.abs(residual) - this.#likelihood.half;
+    const log = this.#logEvidence(index);
+    const logStep = Math.log(stepChance / (20 * (Math.abs(residual) + 1e-9)));
+    if (source.path.count > 1 && beyond > 4 * sd && logStep > log) this.#stepped(source, index, o, residual);
+
+    this.#bank.updatePhase(index, (m, v, w) => this.#likelihood.update(m, v, w), !source.trusted);
+    this.#likelihood.teach(up, down, scale);
+
+    const bound = correctness(o, 2.5e-7);
+    source.low = bound.low;
+    source.high = bound.high;
+    source.seenAt = o.at;
+    source.rootDelay = o.rootDelay;
+  }
+
+  #logEvidence(index: number): number {
+    const { mean, variance } = this.#bank.phase(index);
+    return this.#likelihood.update(mean, variance, 0).logEvidence;
+  }
+
+  #stepped(source: Source, index: number, o: Observation, residual: number): void {
+    const half = this.#likelihood.half;
+    source.jump = residual;
+    source.jumpAt = o.at;
+    const active = this.#sources.filter(s => s.path.count > 1 && o.at - s.seenAt < 3000 && s.trusted);
+    const recent = active.filter(
+      s => o.at - s.jumpAt < 300 && Math.abs(s.jump - residual) < 0.1 * Math.abs(residual) + half + s.path.minimum / 2,
+    );
+    if (recent.length * 2 > active.length) {
+      this.#bank.step(residual, Math.abs(residual) * 0.01 + half + 1e-6);
+      for (const s of this.#sources) {
+        s.jumpAt = Number.NEGATIVE_INFINITY;
+        if (Number.isFinite(s.low)) {
+          s.low += residual;
+          s.high += residual;
+        }
+      }
+      // Sources that had moved before the majority was there moved twice: start them anew.
+      for (const s of recent) {
+        if (s === source) continue;
+        const i = this.#sources.indexOf(s);
+        const { mean } = this.#bank.phase(i);
+        this.#bank.resetPhase(i, mean - residual, 2 * half + s.path.minimum / 2);
+        s.low -= residual;
+        s.high -= residual;
+      }
+    } else this.#bank.resetPhase(index, o.offset, Math.max(half, 1e-6) * 2);
+  }
+
+  #estimate(): ClockEstimate {
+    const { biasShare, biasWide, biasNarrow, whiteFm } = this.#options;
+    const n = this.#sources.length;
+    if (n === 0) {
+      return {
+        at: Number.isFinite(this.#at) ? this.#at : 0,
+        offset: 0,
+        drift: 0,
+        meanDrift: 0,
+        relaxation: 0,
+        p00: 1e18,
+        p01: 0,
+        p11: 1e-2,
+        whiteFm,
+        randomWalkFm: 0,
+        scale68: 1,
+        scale95: 1.96,
+        maxError: 1e9,
+        maxErrorRate: 0.1,
+      };
+    }
+    const { mean, cov } = this.#bank.collapse();
+    const dim = n + 2;
+    const drift = mean[0]!;
+    const intervals = this.#sources.map(s => {
+      const age = this.#at - s.seenAt;
+      const grow = age * (PHI + 3 * Math.sqrt(cov[0]!));
+      return { low: s.low + drift * age - grow, high: s.high + drift * age + grow };
+    });
+    const { truechimers, low, high } = intersect(intervals);
+    this.#sources.forEach((s, i) => {
+      s.trusted = truechimers[i]!;
+    });
+    const chosen = [...Array(n).keys()].filter(i => truechimers[i]!);
+    const result = consensus(
+      chosen.map(i => mean[2 + i]!),
+      (i, j) => cov[(2 + chosen[i]!) * dim + 2 + chosen[j]!]!,
+      chosen.map(i => biasNarrow * this.#sources[i]!.path.minimum + 1e-9),
+      chosen.map(i => biasWide * (this.#sources[i]!.path.minimum + this.#sources[i]!.rootDelay)),
+      biasShare,
+    );
+    let p01 = 0;
+    chosen.forEach((s, k) => {
+      p01 += result.weights[k]! * cov[2 + s]!;
+    });
+    const meanDrift = drift + mean[1]! * this.#options.ageingTime;
+    return {
+      at: this.#at,
+      offset: result.offset,
+      drift,
+      meanDrift,
+      relaxation: this.#options.ageingTime,
+      p00: result.variance,
+      p01,
+      p11: cov[0]!,
+      whiteFm,
+      randomWalkFm: this.#bank.randomWalkFm,
+      scale68: 1,
+      scale95: 1.96,
+      maxError: Math.max(high - result.offset, result.offset - low, 0),
+      maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
+    };
+  }
+
+  snapshot(): unknown {
+    return {
+      at: this.#at,
+      bank: this.#bank.snapshot(),
+      sources: this.#sources.map(s => ({
+        ...s,
+        path: s.path.snapshot(),
+        up: s.up.snapshot(),
+        down: s.down.snapshot(),
+      })),
+    };
+  }
+
+  restore(state: unknown): void {
+    const saved = state as {
+      at: number;
+      bank: unknown;
+      sources: (Omit<Source, 'path' | 'up' | 'down'> & { path: number[]; up: number[]; down: number[] })[];
+    };
+    this.#at = saved.at;
+    this.#bank = this.#newBank();
+    this.#bank.restore(saved.bank);
+    this.#sources = saved.sources.map(s => {
+      const path = new PathStatistics(this.#options.window);
+      path.restore(s.path);
+      const up = new QueueLaw();
+      up.restore(s.up);
+      const down = new QueueLaw();
+      down.restore(s.down);
+      return { ...s, path, up, down };
+    });
+  }
+}

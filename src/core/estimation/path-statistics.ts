@@ -1,0 +1,89 @@
+/**
+ * What the delays of one path say about its queues, over the last `size` exchanges.
+ *
+ * Both directions queue: delay = base + u + d. For exponential queues of scale s the excess e = u + d has density
+ * e/s²·exp(−e/s), median 1.678·s, and the least of n excesses is Rayleigh: mean s·√(π/2n), deviation s·√((4 − π)/2n).
+ * So the base lies below the smallest delay seen, by an amount that shrinks only with √n and must not be ignored.
+ */
+export class PathStatistics {
+  readonly #recent: number[] = [];
+  readonly #sorted: number[] = [];
+  readonly #size: number;
+
+  constructor(size = 128) {
+    this.#size = size;
+  }
+
+  get count(): number {
+    return this.#recent.length;
+  }
+
+  /** Smallest delay in the window, s. */
+  get minimum(): number {
+    return this.#sorted[0] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Queueing scale of one direction, s: (median − minimum) / (1.678 − √(π/2n)), drawn towards a prior of a few
+   * per cent of the delay while there are few samples.
+   */
+  get scale(): number {
+    const n = this.#sorted.length;
+    if (n === 0) return 0;
+    const minimum = this.minimum;
+    const prior = 0.03 * Math.max(minimum, 0) + 5e-6;
+    const middle = (this.#sorted[(n - 1) >> 1]! + this.#sorted[n >> 1]!) / 2;
+    const weight = 3;
+    const empirical = n < 3 ? prior : (middle - minimum) / (1.678 - Math.min(1, Math.sqrt(Math.PI / (2 * n))));
+    return Math.max((n * empirical + weight * prior) / (n + weight), 1e-8);
+  }
+
+  /** Expected distance of the true base below {@link minimum}, s. */
+  get shortfall(): number {
+    return this.scale * Math.sqrt(Math.PI / (2 * (this.count + 1)));
+  }
+
+  /** Standard deviation of that distance, s. */
+  get shortfallDeviation(): number {
+    return this.scale * Math.sqrt((4 - Math.PI) / (2 * (this.count + 1)));
+  }
+
+  add(delay: number): void {
+    if (this.#recent.length >= this.#size) {
+      const gone = this.#recent.shift()!;
+      this.#sorted.splice(lowerBound(this.#sorted, gone), 1);
+    }
+    this.#recent.push(delay);
+    this.#sorted.splice(lowerBound(this.#sorted, delay), 0, delay);
+  }
+
+  /** The newest `n` delays, oldest first. */
+  newest(n: number): readonly number[] {
+    return this.#recent.slice(-n);
+  }
+
+  /** Forgets everything but the newest `n` delays. */
+  keep(n: number): void {
+    this.restore(this.#recent.slice(-n));
+  }
+
+  snapshot(): number[] {
+    return [...this.#recent];
+  }
+
+  restore(delays: readonly number[]): void {
+    this.#recent.splice(0, this.#recent.length, ...delays);
+    this.#sorted.splice(0, this.#sorted.length, ...[...delays].sort((a, b) => a - b));
+  }
+}
+
+function lowerBound(sorted: readonly number[], value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

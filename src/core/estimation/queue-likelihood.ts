@@ -1,0 +1,228 @@
+import { normalDensity, normalTail } from './normal.js';
+
+/** Edges of the pieces, as distances from the nearer end of the interval, in half-widths. */
+const DEPTHS = [0, 1 / 64, 1 / 16, 1 / 4, 1] as const;
+const PIECES = 2 * (DEPTHS.length - 1);
+/** Scales of the queueing laws that are mixed, relative to the path's own scale. */
+export const QUEUE_SCALES = [1, 5, 25] as const;
+const LAWS = QUEUE_SCALES.length;
+const PRIOR = [0.9, 0.08, 0.02] as const;
+
+/** Moments of a scalar after a measurement, with the evidence for what was predicted. */
+export interface ScalarUpdate {
+  mean: number;
+  variance: number;
+  logEvidence: number;
+}
+
+/**
+ * Law of one direction's queueing delay q ≥ 0: a mixture of exponentials Σ w_k/s_k·exp(−q/s_k) with s_k = QUEUE_SCALES·s.
+ * The weights follow the exchanges by a decaying expectation-maximisation, so one-way congestion is learned as such.
+ */
+export class QueueLaw {
+  readonly weights: number[] = [...PRIOR];
+  #memory: number;
+  #strength: number;
+  readonly #counts: number[] = new Array(LAWS).fill(0);
+
+  constructor(memory = 32, strength = 8) {
+    this.#memory = memory;
+    this.#strength = strength;
+  }
+
+  density(q: number, scale: number): number {
+    let sum = 0;
+    for (let k = 0; k < LAWS; k++) {
+      const s = QUEUE_SCALES[k]! * scale;
+      sum += (this.weights[k]! / s) * Math.exp(-q / s);
+    }
+    return sum;
+  }
+
+  /** Adds `mass` of responsibility for a queueing delay of `q` (call {@link forget} once per exchange). */
+  learn(q: number, scale: number, mass: number): void {
+    const total = this.density(q, scale);
+    if (!(total > 0)) {
+      this.#counts[LAWS - 1]! += mass;
+      return;
+    }
+    for (let k = 0; k < LAWS; k++) {
+      const s = QUEUE_SCALES[k]! * scale;
+      this.#counts[k]! += (mass * (this.weights[k]! / s) * Math.exp(-q / s)) / total;
+    }
+  }
+
+  /** Renews the weights (Dirichlet prior) and lets the old counts fade. */
+  forget(): void {
+    let total = this.#strength;
+    for (let k = 0; k < LAWS; k++) total += this.#counts[k]!;
+    for (let k = 0; k < LAWS; k++) {
+      this.weights[k] = (this.#counts[k]! + this.#strength * PRIOR[k]!) / total;
+      this.#counts[k]! *= 1 - 1 / this.#memory;
+    }
+  }
+
+  snapshot(): number[] {
+    return [...this.#counts];
+  }
+
+  restore(counts: readonly number[]): void {
+    for (let k = 0; k < LAWS; k++) this.#counts[k] = counts[k] ?? 0;
+    let total = this.#strength;
+    for (let k = 0; k < LAWS; k++) total += this.#counts[k]!;
+    for (let k = 0; k < LAWS; k++) this.weights[k] = (this.#counts[k]! + this.#strength * PRIOR[k]!) / total;
+  }
+}
+
+/**
+ * Likelihood of the clock's offset given one exchange.
+ *
+ * With r = measured − true offset, the queues were u = e/2 + r (way there) and d = e/2 − r (way back), both ≥ 0, so
+ *
+ *   L(r) = f_up(e/2 + r) · f_down(e/2 − r),  |r| ≤ e/2
+ *
+ * flat for equal exponential queues, with weight at the ends when one queue alone was long, zero outside. It is kept
+ * as a histogram of {@link PIECES} pieces, finest at the ends, blurred by a normal `noise` (stamps, unknown base). A small share
+ * `outlier` is normal with deviation e: what a wrong model would produce.
+ */
+export class QueueLikelihood {
+  readonly #edges = new Float64Array(PIECES + 1);
+  readonly #heights = new Float64Array(PIECES);
+  /** Posterior mass of each piece, accumulated by {@link update} with the weight given to it. */
+  readonly masses = new Float64Array(PIECES);
+  #offset = 0;
+  #noise = 0;
+  #half = 0;
+  #area = 0;
+  #outlier = 0.003;
+  #outlierVariance = 0;
+  readonly result: ScalarUpdate = { mean: 0, variance: 0, logEvidence: 0 };
+
+  /** Prepares the likelihood of one exchange: `excess` over the path's base, queueing `scale`, stamp and base `noise`. */
+  prepare(
+    offset: number,
+    excess: number,
+    scale: number,
+    up: QueueLaw,
+    down: QueueLaw,
+    noise: number,
+    outlier: number,
+  ): void {
+    const half = Math.max(excess / 2, 1e-12);
+    this.#offset = offset;
+    this.#half = half;
+    this.#noise = noise * noise;
+    this.#outlier = outlier;
+    const spread = excess + 2 * noise;
+    this.#outlierVariance = spread * spread;
+    const n = DEPTHS.length - 1;
+    // The state is v = offset − r, so that v grows as r falls.
+    for (let i = 0; i <= n; i++) {
+      this.#edges[i] = -half + DEPTHS[i]! * half;
+      this.#edges[PIECES - i] = half - DEPTHS[i]! * half;
+    }
+    let area = 0;
+    for (let j = 0; j < PIECES; j++) {
+      const a = this.#edges[j]!;
+      const b = this.#edges[j + 1]!;
+      const r = -(a + b) / 2;
+      const height = up.density(half + r, scale) * down.density(half - r, scale);
+      this.#heights[j] = height;
+      area += height * (b - a);
+    }
+    this.#area = area;
+    this.masses.fill(0);
+  }
+
+  /** Probability density of this excess, whatever the offset: the common factor of every hypothesis' evidence. */
+  get area(): number {
+    return this.#area;
+  }
+
+  get half(): number {
+    return this.#half;
+  }
+
+  /** log of ε·N(residual; 0, variance + outlier variance), without the area. */
+  update(mean: number, variance: number, weight: number): ScalarUpdate {
+    const total = variance + this.#noise;
+    const sd = Math.sqrt(total);
+    const centre = this.#offset - mean;
+    const result = this.result;
+    const area = this.#area;
+    let z = 0;
+    let m1 = 0;
+    let m2 = 0;
+    let aPrev = (centre + this.#edges[0]!) / sd;
+    const reach = Math.max(0, Math.abs(centre) - this.#half) / sd;
+    const scratch = MASS_SCRATCH;
+    if (reach < 8) {
+      let pdfPrev = normalDensity(aPrev);
+      let tailPrev = normalTail(aPrev);
+      for (let j = 0; j < PIECES; j++) {
+        const b = (centre + this.#edges[j + 1]!) / sd;
+        const pdf = normalDensity(b);
+        const tail = normalTail(b);
+        const h = (this.#heights[j]! / area) * (1 - this.#outlier);
+        const width = b - aPrev;
+        let zj: number;
+        if (width < 0.02) {
+          const middle = (aPrev + b) / 2;
+          zj = h * normalDensity(middle) * width;
+          m1 += zj * middle;
+          m2 += zj * (middle * middle + (width * width) / 12);
+        } else {
+          const probability = aPrev > 0 || b > 0 ? tailPrev - tail : normalTail(-b) - normalTail(-aPrev);
+          zj = h * probability;
+          m1 += h * (pdfPrev - pdf);
+          m2 += h * (probability + aPrev * pdfPrev - b * pdf);
+        }
+        z += zj;
+        scratch[j] = zj;
+        aPrev = b;
+        pdfPrev = pdf;
+        tailPrev = tail;
+      }
+    } else scratch.fill(0);
+    // Pieces are integrated in standard units, heights per second: the evidence of the pieces is z as it stands.
+    const so = total + this.#outlierVariance;
+    const logOutlier = Math.log(this.#outlier) - 0.5 * Math.log(2 * Math.PI * so) - (0.5 * centre * centre) / so;
+    const zo = Math.exp(logOutlier);
+    const shrink = total / so;
+    const oMean = (centre * shrink) / sd;
+    const oVariance = 1 - shrink;
+    const sum = z + zo;
+    if (!(sum > 1e-300)) {
+      const k = variance / so;
+      result.mean = mean + k * centre;
+      result.variance = variance * (1 - k);
+      result.logEvidence = logOutlier;
+      return result;
+    }
+    const mu = (m1 + zo * oMean) / sum;
+    const second = (m2 + zo * (oVariance + oMean * oMean)) / sum;
+    const varianceT = Math.max(second - mu * mu, 1e-9);
+    const gain = variance / total;
+    result.mean = mean + gain * mu * sd;
+    result.variance = Math.max(variance - gain * variance + gain * gain * varianceT * total, variance * 1e-12);
+    result.logEvidence = Math.log(sum);
+    const share = weight / sum;
+    for (let j = 0; j < PIECES; j++) this.masses[j]! += share * scratch[j]!;
+    return result;
+  }
+
+  /** Teaches both directions' laws where in the interval the exchange turned out to lie. */
+  teach(up: QueueLaw, down: QueueLaw, scale: number): void {
+    for (let j = 0; j < PIECES; j++) {
+      const mass = this.masses[j]!;
+      if (mass < 1e-6) continue;
+      const r = -(this.#edges[j]! + this.#edges[j + 1]!) / 2;
+      up.learn(this.#half + r, scale, mass);
+      down.learn(this.#half - r, scale, mass);
+    }
+    up.forget();
+    down.forget();
+  }
+}
+
+const MASS_SCRATCH = new Float64Array(PIECES);
