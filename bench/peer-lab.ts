@@ -62,6 +62,8 @@ interface Score {
   bound: number;
   chronyRms: number;
   chronyP99: number;
+  /** A sample of |error|/sd. */
+  quantiles: number[];
 }
 
 function quantile(values: Float64Array, q: number): number {
@@ -137,6 +139,7 @@ function score(r: Recording, options: EnsembleOptions): Score & { perObservation
     bound: bound / n,
     chronyRms: rms(theirs),
     chronyP99: quantile(Float64Array.from(theirs), 0.99),
+    quantiles: ratios.filter((_, i) => i % 20 === 0).map(v => v * (estimate?.scale95 ?? 1.96)),
     perObservation: (spent * 1000) / r.measurements.length,
   };
 }
@@ -198,6 +201,354 @@ export function peer(dir: string, filter: string, options: EnsembleOptions, quie
   return geo(all);
 }
 
+
+// ---------------------------------------------------------------------------------------------------------------
+// Simulated families: the same estimator on clocks, queues and situations drawn at random, away from the recordings.
+
+class Draw {
+  #s: number;
+  constructor(seed: number) {
+    this.#s = (seed * 2654435761) >>> 0;
+    for (let i = 0; i < 8; i++) this.uniform();
+  }
+  /** mulberry32 */
+  uniform(): number {
+    this.#s = (this.#s + 0x6d2b79f5) >>> 0;
+    let t = this.#s;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  }
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.uniform())) * Math.cos(2 * Math.PI * this.uniform());
+  }
+  exponential(mean: number): number {
+    return -mean * Math.log(1 - this.uniform());
+  }
+  logUniform(low: number, high: number): number {
+    return low * (high / low) ** this.uniform();
+  }
+}
+
+interface Link {
+  up: number;
+  down: number;
+  /** Extra base delay of each way after the route change. */
+  change?: { at: number; up: number; down: number };
+  queue(draw: Draw): number;
+  /** Extra queueing while congested: mean there and back, s. */
+  congestion?: { up: number; down: number; on: number; off: number };
+  serverOffset: number;
+}
+
+interface World {
+  duration: number;
+  poll: number;
+  wander: number;
+  whiteFm: number;
+  drift: number;
+  offset: number;
+  sine?: { amplitude: number; period: number };
+  frequencyStep?: { at: number; by: number };
+  timeStep?: { at: number; by: number };
+  gap?: { from: number; to: number };
+  gaussian?: number;
+  links: Link[];
+}
+
+const exponentialQueue = (mean: number) => (d: Draw) => d.exponential(mean);
+
+function baseWorld(d: Draw): World {
+  return {
+    duration: 21600,
+    poll: 2 ** (4 + Math.floor(d.uniform() * 5)),
+    wander: d.logUniform(3e-10, 3e-8),
+    whiteFm: d.logUniform(1e-10, 3e-9),
+    drift: d.normal() * 2e-5,
+    offset: d.normal() * 0.05,
+    links: [wan(d)],
+  };
+}
+
+function wan(d: Draw): Link {
+  const base = d.logUniform(2e-3, 5e-2);
+  return { up: base, down: base, queue: exponentialQueue(base * d.logUniform(0.01, 0.3)), serverOffset: 0 };
+}
+
+const SIMULATED: Record<string, (d: Draw) => World> = {
+  wan: baseWorld,
+  lan: d => {
+    const base = d.logUniform(5e-5, 3e-4);
+    return {
+      ...baseWorld(d),
+      links: [{ up: base, down: base, queue: exponentialQueue(base * d.logUniform(0.03, 0.3)), serverOffset: 0 }],
+    };
+  },
+  heavy: d => {
+    const w = baseWorld(d);
+    const base = d.logUniform(2e-3, 5e-2);
+    const jitter = base * d.logUniform(0.01, 0.2);
+    const alpha = 1.2 + d.uniform() * 1.5;
+    const spike = d.uniform() * 0.05;
+    const queue = (q: Draw) => {
+      let s = q.exponential(jitter);
+      s += Math.min(0.5, jitter * 0.5 * ((1 - q.uniform()) ** (-1 / alpha) - 1));
+      if (q.uniform() < spike) s += q.exponential(jitter * 30);
+      return s;
+    };
+    return { ...w, links: [{ up: base, down: base, queue, serverOffset: 0 }] };
+  },
+  lognormal: d => {
+    const w = baseWorld(d);
+    const base = d.logUniform(2e-3, 5e-2);
+    const jitter = base * d.logUniform(0.01, 0.2);
+    const sigma = 0.5 + d.uniform();
+    return { ...w, links: [{ up: base, down: base, queue: q => jitter * Math.exp(sigma * q.normal()), serverOffset: 0 }] };
+  },
+  oneway: d => {
+    const w = baseWorld(d);
+    const l = w.links[0]!;
+    const by = l.up * d.logUniform(0.2, 3);
+    const congestion = d.uniform() < 0.5 ? { up: by, down: 0 } : { up: 0, down: by };
+    return { ...w, links: [{ ...l, congestion: { ...congestion, on: 900, off: 1800 } }] };
+  },
+  congestion: d => {
+    const w = baseWorld(d);
+    const l = w.links[0]!;
+    const by = l.up * d.logUniform(0.2, 3);
+    return { ...w, links: [{ ...l, congestion: { up: by, down: by, on: 600, off: 1800 } }] };
+  },
+  route: d => {
+    const w = baseWorld(d);
+    const l = w.links[0]!;
+    const by = l.up * d.logUniform(0.05, 1);
+    const change = d.uniform() < 0.5 ? { up: by, down: 0 } : { up: 0, down: by };
+    return { ...w, links: [{ ...l, change: { ...change, at: 9000 } }] };
+  },
+  routesym: d => {
+    const w = baseWorld(d);
+    const l = w.links[0]!;
+    const by = l.up * d.logUniform(0.05, 1);
+    return { ...w, links: [{ ...l, change: { up: by, down: by, at: 9000 } }] };
+  },
+  four: d => ({ ...baseWorld(d), links: [wan(d), wan(d), wan(d), wan(d)] }),
+  fourbias: d => {
+    const links = [wan(d), wan(d), wan(d), wan(d)];
+    const i = Math.floor(d.uniform() * 4);
+    const l = links[i]!;
+    links[i] = { ...l, up: l.up * (1 + 0.3 * d.uniform()) };
+    return { ...baseWorld(d), links };
+  },
+  false2of5: d => {
+    const links = [wan(d), wan(d), wan(d), wan(d), wan(d)];
+    const by = d.logUniform(0.1, 10) * (d.uniform() < 0.5 ? 1 : -1);
+    links[1]!.serverOffset = by;
+    links[3]!.serverOffset = by;
+    return { ...baseWorld(d), links };
+  },
+  fourstep: d => ({
+    ...baseWorld(d),
+    links: [wan(d), wan(d), wan(d), wan(d)],
+    timeStep: { at: 9000 + d.uniform() * 64, by: d.logUniform(1e-2, 10) * (d.uniform() < 0.5 ? 1 : -1) },
+  }),
+  step: d => ({
+    ...baseWorld(d),
+    timeStep: { at: 9000 + d.uniform() * 64, by: d.logUniform(1e-3, 10) * (d.uniform() < 0.5 ? 1 : -1) },
+  }),
+  freqstep: d => ({
+    ...baseWorld(d),
+    wander: 1e-9,
+    frequencyStep: { at: 9000 + d.uniform() * 64, by: d.logUniform(2e-7, 2e-5) * (d.uniform() < 0.5 ? 1 : -1) },
+  }),
+  temperature: d => ({
+    ...baseWorld(d),
+    wander: 1e-9,
+    sine: { amplitude: d.logUniform(2e-7, 5e-6), period: d.logUniform(3600, 86400) },
+  }),
+  badosc: d => ({ ...baseWorld(d), wander: d.logUniform(3e-8, 3e-7) }),
+  goodosc: d => ({ ...baseWorld(d), wander: d.logUniform(1e-11, 3e-10) }),
+  sparse: d => ({ ...baseWorld(d), poll: 1024, duration: 86400 }),
+  gap: d => ({ ...baseWorld(d), gap: { from: 9000, to: 9000 + d.logUniform(900, 9000) } }),
+  gauss: d => {
+    const w = baseWorld(d);
+    return { ...w, gaussian: w.links[0]!.up * d.logUniform(0.01, 0.1), links: [{ ...w.links[0]!, queue: q => q.exponential(1e-5) }] };
+  },
+};
+const ASYMMETRIC = new Set(['route', 'fourbias']);
+
+function simulate(family: string, seed: number): Recording & { world: World } {
+  const name = [...family].reduce((h, c) => (Math.imul(h, 31) + c.charCodeAt(0)) >>> 0, 7);
+  const world = SIMULATED[family]!(new Draw(name + seed * 7919));
+  const clock = new Draw(name + seed * 7919 + 1);
+  const local = new Float64Array(world.duration + 1);
+  let x = world.offset;
+  let y = world.drift;
+  for (let k = 0; k <= world.duration; k++) {
+    local[k] = x;
+    let f = y;
+    if (world.sine) f += world.sine.amplitude * Math.sin((2 * Math.PI * k) / world.sine.period);
+    const a = clock.normal();
+    const b = clock.normal();
+    const c = clock.normal();
+    x += f + world.whiteFm * c + world.wander * (a / 2 + b / Math.sqrt(12));
+    y += world.wander * a;
+    if (world.frequencyStep && Math.floor(world.frequencyStep.at) === k) y += world.frequencyStep.by;
+    if (world.timeStep && Math.floor(world.timeStep.at) === k) x += world.timeStep.by;
+  }
+  const errorAt = (t: number) => {
+    const k = Math.max(0, Math.min(world.duration - 1, Math.floor(t)));
+    // A step happens at the end of its cell.
+    const stepped = world.timeStep && Math.floor(world.timeStep.at) === k ? world.timeStep.by : 0;
+    return local[k]! + (t - k) * (local[k + 1]! - stepped - local[k]!);
+  };
+  const measurements: Recording['measurements'] = [];
+  world.links.forEach((link, s) => {
+    const d = new Draw(name + seed * 7919 + 100 + s);
+    let congested = false;
+    let until = d.exponential(link.congestion?.off ?? 1);
+    const times: number[] = [0, 2, 4, 6].map(t => t + 0.2 + 0.2 * s);
+    for (let t = 6 + world.poll; t < world.duration - 2; t += world.poll * (1 + 0.02 * (d.uniform() - 0.5))) times.push(t + 0.2 * s);
+    for (const t of times) {
+      let u = link.up + link.queue(d);
+      let b = link.down + link.queue(d);
+      if (link.congestion) {
+        while (until < t) {
+          congested = !congested;
+          until += d.exponential(congested ? link.congestion.on : link.congestion.off);
+        }
+        const cu = d.exponential(link.congestion.up || 1);
+        const cb = d.exponential(link.congestion.down || 1);
+        if (congested) {
+          u += link.congestion.up ? cu : 0;
+          b += link.congestion.down ? cb : 0;
+        }
+      }
+      if (link.change && t > link.change.at) {
+        u += link.change.up;
+        b += link.change.down;
+      }
+      if (world.gap && t > world.gap.from && t < world.gap.to) continue;
+      const noise = world.gaussian ? world.gaussian * d.normal() : 0;
+      const arrive = t + u + b;
+      const t1 = t + errorAt(t);
+      const t4 = arrive + errorAt(arrive);
+      const t2 = t + u + link.serverOffset;
+      const fuzz = () => (d.uniform() - 0.5) * 2e-7;
+      const f2 = fuzz();
+      const f3 = fuzz();
+      measurements.push({
+        known: arrive,
+        server: String(s),
+        at: t4,
+        offset: (t2 + f2 - t1 + (t2 + f3 - t4)) / 2 + noise,
+        delay: t4 - t1 - (f3 - f2),
+      });
+    }
+  });
+  measurements.sort((a, b) => a.known - b.known);
+  return { name: `${family}-${seed}`, family, warmup: world.poll >= 1024 ? 14400 : 1200, measurements, local, chrony: baseline(world, measurements, local), world };
+}
+
+/** Two-state Kalman filter with the true process noise and a constant R from the truth's own residuals: the yardstick. */
+function baseline(world: World, measurements: Recording['measurements'], local: Float64Array): Float64Array {
+  const out = new Float64Array(local.length).fill(Number.NaN);
+  const residuals = measurements.map(m => m.offset + local[Math.round(m.known)]!).sort((a, b) => a - b);
+  const low = residuals[Math.floor(residuals.length * 0.16)]!;
+  const high = residuals[Math.floor(residuals.length * 0.84)]!;
+  const r = ((high - low) / 2) ** 2 + 1e-14;
+  const middle = residuals[residuals.length >> 1]!;
+  const sine = world.sine ? (world.sine.amplitude * 2 * Math.PI) / world.sine.period : 0;
+  const q = world.wander ** 2 + sine * sine * 600;
+  let x = measurements[0]!.offset;
+  let y = 0;
+  let p00 = 1;
+  let p01 = 0;
+  let p11 = 1e-8;
+  let at = measurements[0]!.at;
+  let next = 0;
+  for (let k = 0; k < local.length; k++) {
+    while (next < measurements.length && measurements[next]!.known < k) {
+      const m = measurements[next++]!;
+      const dt = m.at - at;
+      at = m.at;
+      x += y * dt;
+      p00 += 2 * dt * p01 + dt * dt * p11 + (q * dt ** 3) / 3 + world.whiteFm ** 2 * dt;
+      p01 += dt * p11 + (q * dt * dt) / 2;
+      p11 += q * dt;
+      const innovation = m.offset - x;
+      if (Math.abs(innovation) > 0.5 && world.timeStep && Math.abs(innovation) > 20 * Math.sqrt(p00 + r)) p00 += 1;
+      else if (Math.abs(innovation - middle) > 6 * Math.sqrt(p00 + r)) continue;
+      const s = p00 + r;
+      const k0 = p00 / s;
+      const k1 = p01 / s;
+      x += k0 * innovation;
+      y += k1 * innovation;
+      p11 -= k1 * p01;
+      p01 -= k0 * p01;
+      p00 -= k0 * p00;
+    }
+    if (next > 0) out[k] = local[k]! + x + y * (k + local[k]! - at);
+  }
+  return out;
+}
+
+function lab(filter: string, seeds: number, options: EnsembleOptions, first = 1): void {
+  const all: number[] = [];
+  let spent = 0;
+  let count = 0;
+  for (const family of Object.keys(SIMULATED)) {
+    if (filter && !family.includes(filter)) continue;
+    const ratios: number[] = [];
+    const pooled: number[] = [];
+    let in68 = 0;
+    let in95 = 0;
+    let bound = 1;
+    let top = 0;
+    let topSeed = 0;
+    const absolute: number[] = [];
+    for (let seed = first; seed < first + seeds; seed++) {
+      const r = simulate(family, seed);
+      const s = score(r, options);
+      ratios.push(s.rms / s.chronyRms);
+      absolute.push(s.rms);
+      if (s.rms / s.chronyRms > top) {
+        top = s.rms / s.chronyRms;
+        topSeed = seed;
+      }
+      in68 += s.cover68 / seeds;
+      in95 += s.cover95 / seeds;
+      bound = Math.min(bound, s.bound);
+      spent += s.perObservation * r.measurements.length;
+      count += r.measurements.length;
+      for (const q of s.quantiles) pooled.push(q);
+    }
+    pooled.sort((a, b) => a - b);
+    const g = geo(ratios);
+    if (!ASYMMETRIC.has(family)) all.push(g);
+    console.log(
+      family.padEnd(12),
+      'rms us',
+      (geo(absolute) * 1e6).toFixed(2).padStart(8),
+      'ratio',
+      g.toFixed(3),
+      'worst',
+      `${top.toFixed(2)}(${topSeed})`,
+      'c68',
+      in68.toFixed(3),
+      'c95',
+      in95.toFixed(3),
+      's68',
+      pooled[Math.floor(pooled.length * 0.68)]!.toFixed(2),
+      's95',
+      (pooled[Math.floor(pooled.length * 0.95)]! / 1.96).toFixed(2),
+      'bound',
+      bound.toFixed(5),
+    );
+  }
+  console.log(`geo ${geo(all).toFixed(4)}  ${(spent / count).toFixed(1)} us/observation`);
+}
+
 const [, , command, ...rest] = process.argv;
 const options: EnsembleOptions = JSON.parse(process.env['OPTIONS'] ?? '{}');
 if (command === 'peer') peer(rest[0] ?? '/work/shared/peer', rest[1] ?? '', options, process.env['QUIET'] === '1');
+if (command === 'lab') lab(rest[0] ?? '', Number(rest[1] ?? 10), options, Number(rest[2] ?? 1));

@@ -58,8 +58,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
 interface Source {
   readonly name: string;
   readonly path: PathStatistics;
-  readonly up: QueueLaw;
-  readonly down: QueueLaw;
+  readonly law: QueueLaw;
   /** Last correctness interval, and when. */
   low: number;
   high: number;
@@ -129,8 +128,7 @@ export class EnsembleEstimator {
     this.#sources.push({
       name: o.source,
       path: new PathStatistics(this.#options.window),
-      up: new QueueLaw(),
-      down: new QueueLaw(),
+      law: new QueueLaw(),
       low: Number.NEGATIVE_INFINITY,
       high: Number.POSITIVE_INFINITY,
       seenAt: o.at,
@@ -144,14 +142,14 @@ export class EnsembleEstimator {
 
   #measure(source: Source, index: number, o: Observation): void {
     const { stampNoise, outlier, stepChance, biasWander } = this.#options;
-    const { path, up, down } = source;
+    const { path, law } = source;
     path.add(Math.max(o.delay, 0));
     const scale = path.scale;
     const excess = Math.max(o.delay, 0) - path.minimum + path.shortfall;
     const noise = Math.hypot(stampNoise, o.precision, path.shortfallDeviation / 2);
     const age = o.at - source.seenAt;
     if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
-    this.#likelihood.prepare(o.offset, excess, scale, up, down, noise, outlier);
+    this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
 
     // A step is the only explanation left when the residual is many times what queueing and drift allow.
     const before = this.#bank.phase(index);
@@ -163,7 +161,7 @@ export class EnsembleEstimator {
     if (source.path.count > 1 && beyond > 4 * sd && logStep > log) this.#stepped(source, index, o, residual);
 
     this.#bank.updatePhase(index, (m, v, w) => this.#likelihood.update(m, v, w), !source.trusted);
-    this.#likelihood.teach(up, down, scale);
+    this.#likelihood.teach(law, scale);
 
     const bound = correctness(o, 2.5e-7);
     source.low = bound.low;
@@ -277,8 +275,7 @@ export class EnsembleEstimator {
       sources: this.#sources.map(s => ({
         ...s,
         path: s.path.snapshot(),
-        up: s.up.snapshot(),
-        down: s.down.snapshot(),
+        law: s.law.snapshot(),
       })),
     };
   }
@@ -287,7 +284,7 @@ export class EnsembleEstimator {
     const saved = state as {
       at: number;
       bank: unknown;
-      sources: (Omit<Source, 'path' | 'up' | 'down'> & { path: number[]; up: number[]; down: number[] })[];
+      sources: (Omit<Source, 'path' | 'law'> & { path: number[]; law: ReturnType<QueueLaw['snapshot']> })[];
     };
     this.#at = saved.at;
     this.#bank = this.#newBank();
@@ -295,11 +292,9 @@ export class EnsembleEstimator {
     this.#sources = saved.sources.map(s => {
       const path = new PathStatistics(this.#options.window);
       path.restore(s.path);
-      const up = new QueueLaw();
-      up.restore(s.up);
-      const down = new QueueLaw();
-      down.restore(s.down);
-      return { ...s, path, up, down };
+      const law = new QueueLaw();
+      law.restore(s.law);
+      return { ...s, path, law };
     });
   }
 }

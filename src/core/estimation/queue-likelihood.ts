@@ -6,7 +6,8 @@ const PIECES = 2 * (DEPTHS.length - 1);
 /** Scales of the queueing laws that are mixed, relative to the path's own scale. */
 export const QUEUE_SCALES = [1, 5, 25] as const;
 const LAWS = QUEUE_SCALES.length;
-const PRIOR = [0.9, 0.08, 0.02] as const;
+/** Prior weights of (way there, way back): mostly quiet, else one direction or both at once. */
+const PRIOR = [0.84, 0.035, 0.01, 0.035, 0.02, 0.005, 0.01, 0.005, 0.04] as const;
 
 /** Moments of a scalar after a measurement, with the evidence for what was predicted. */
 export interface ScalarUpdate {
@@ -16,61 +17,77 @@ export interface ScalarUpdate {
 }
 
 /**
- * Law of one direction's queueing delay q ≥ 0: a mixture of exponentials Σ w_k/s_k·exp(−q/s_k) with s_k = QUEUE_SCALES·s.
- * The weights follow the exchanges by a decaying expectation-maximisation, so one-way congestion is learned as such.
+ * Joint law of the two queueing delays (u there, d back) of one path: a mixture over pairs of exponentials
+ *
+ *   f(u, d) = Σ_kl w_kl · exp(−u/s_k)/s_k · exp(−d/s_l)/s_l,  s_k = QUEUE_SCALES_k · scale
+ *
+ * Joint, because congestion comes in one direction or in both at once, and a long delay says quite different things
+ * about the offset in the two cases: near an end of its interval, or anywhere in it. The weights follow the exchanges
+ * by a decaying expectation-maximisation with a Dirichlet prior, so one-way congestion is learned as such.
  */
 export class QueueLaw {
-  readonly weights: number[] = [...PRIOR];
-  #memory: number;
-  #strength: number;
-  readonly #counts: number[] = new Array(LAWS).fill(0);
+  readonly #weights = Float64Array.from(PRIOR);
+  readonly #counts = new Float64Array(LAWS * LAWS);
+  readonly #memory: number;
+  readonly #strength: number;
 
+  /** `memory` and `strength` (of the prior) in exchanges. */
   constructor(memory = 32, strength = 8) {
     this.#memory = memory;
     this.#strength = strength;
   }
 
-  density(q: number, scale: number): number {
+  /** Density f(there, back), 1/s². */
+  density(there: number, back: number, scale: number): number {
+    terms(there, back, scale);
     let sum = 0;
     for (let k = 0; k < LAWS; k++) {
-      const s = QUEUE_SCALES[k]! * scale;
-      sum += (this.weights[k]! / s) * Math.exp(-q / s);
+      let row = 0;
+      for (let l = 0; l < LAWS; l++) row += this.#weights[k * LAWS + l]! * BACK[l]!;
+      sum += row * THERE[k]!;
     }
     return sum;
   }
 
-  /** Adds `mass` of responsibility for a queueing delay of `q` (call {@link forget} once per exchange). */
-  learn(q: number, scale: number, mass: number): void {
-    const total = this.density(q, scale);
-    if (!(total > 0)) {
-      this.#counts[LAWS - 1]! += mass;
-      return;
-    }
+  /** Adds `mass` of evidence for a pair of queueing delays (call {@link renew} once per exchange). */
+  learn(there: number, back: number, scale: number, mass: number): void {
+    const total = this.density(there, back, scale);
+    if (!(total > 0)) return;
     for (let k = 0; k < LAWS; k++) {
-      const s = QUEUE_SCALES[k]! * scale;
-      this.#counts[k]! += (mass * (this.weights[k]! / s) * Math.exp(-q / s)) / total;
+      for (let l = 0; l < LAWS; l++) {
+        this.#counts[k * LAWS + l]! += (mass * this.#weights[k * LAWS + l]! * THERE[k]! * BACK[l]!) / total;
+      }
     }
   }
 
-  /** Renews the weights (Dirichlet prior) and lets the old counts fade. */
-  forget(): void {
+  /** Renews the weights and lets the old evidence fade. */
+  renew(): void {
     let total = this.#strength;
-    for (let k = 0; k < LAWS; k++) total += this.#counts[k]!;
-    for (let k = 0; k < LAWS; k++) {
-      this.weights[k] = (this.#counts[k]! + this.#strength * PRIOR[k]!) / total;
-      this.#counts[k]! *= 1 - 1 / this.#memory;
+    for (const count of this.#counts) total += count;
+    for (let i = 0; i < PRIOR.length; i++) {
+      this.#weights[i] = (this.#counts[i]! + this.#strength * PRIOR[i]!) / total;
+      this.#counts[i]! *= 1 - 1 / this.#memory;
     }
   }
 
-  snapshot(): number[] {
-    return [...this.#counts];
+  snapshot(): { weights: number[]; counts: number[] } {
+    return { weights: [...this.#weights], counts: [...this.#counts] };
   }
 
-  restore(counts: readonly number[]): void {
-    for (let k = 0; k < LAWS; k++) this.#counts[k] = counts[k] ?? 0;
-    let total = this.#strength;
-    for (let k = 0; k < LAWS; k++) total += this.#counts[k]!;
-    for (let k = 0; k < LAWS; k++) this.weights[k] = (this.#counts[k]! + this.#strength * PRIOR[k]!) / total;
+  restore(state: { weights: readonly number[]; counts: readonly number[] }): void {
+    this.#weights.set(state.weights);
+    this.#counts.set(state.counts);
+  }
+}
+
+const THERE = new Float64Array(LAWS);
+const BACK = new Float64Array(LAWS);
+
+function terms(there: number, back: number, scale: number): void {
+  for (let k = 0; k < LAWS; k++) {
+    const s = QUEUE_SCALES[k]! * scale;
+    THERE[k] = Math.exp(-there / s) / s;
+    BACK[k] = Math.exp(-back / s) / s;
   }
 }
 
@@ -79,7 +96,7 @@ export class QueueLaw {
  *
  * With r = measured − true offset, the queues were u = e/2 + r (way there) and d = e/2 − r (way back), both ≥ 0, so
  *
- *   L(r) = f_up(e/2 + r) · f_down(e/2 − r),  |r| ≤ e/2
+ *   L(r) = f(e/2 + r, e/2 − r),  |r| ≤ e/2
  *
  * flat for equal exponential queues, with weight at the ends when one queue alone was long, zero outside. It is kept
  * as a histogram of {@link PIECES} pieces, finest at the ends, blurred by a normal `noise` (stamps, unknown base). A small share
@@ -103,8 +120,7 @@ export class QueueLikelihood {
     offset: number,
     excess: number,
     scale: number,
-    up: QueueLaw,
-    down: QueueLaw,
+    law: QueueLaw,
     noise: number,
     outlier: number,
   ): void {
@@ -126,7 +142,7 @@ export class QueueLikelihood {
       const a = this.#edges[j]!;
       const b = this.#edges[j + 1]!;
       const r = -(a + b) / 2;
-      const height = up.density(half + r, scale) * down.density(half - r, scale);
+      const height = law.density(half + r, half - r, scale);
       this.#heights[j] = height;
       area += height * (b - a);
     }
@@ -211,17 +227,15 @@ export class QueueLikelihood {
     return result;
   }
 
-  /** Teaches both directions' laws where in the interval the exchange turned out to lie. */
-  teach(up: QueueLaw, down: QueueLaw, scale: number): void {
+  /** Teaches the law where in the interval the exchange turned out to lie. */
+  teach(law: QueueLaw, scale: number): void {
     for (let j = 0; j < PIECES; j++) {
       const mass = this.masses[j]!;
       if (mass < 1e-6) continue;
       const r = -(this.#edges[j]! + this.#edges[j + 1]!) / 2;
-      up.learn(this.#half + r, scale, mass);
-      down.learn(this.#half - r, scale, mass);
+      law.learn(this.#half + r, this.#half - r, scale, mass);
     }
-    up.forget();
-    down.forget();
+    law.renew();
   }
 }
 
