@@ -552,3 +552,10 @@ const [, , command, ...rest] = process.argv;
 const options: EnsembleOptions = JSON.parse(process.env['OPTIONS'] ?? '{}');
 if (command === 'peer') peer(rest[0] ?? '/work/shared/peer', rest[1] ?? '', options, process.env['QUIET'] === '1');
 if (command === 'lab') lab(rest[0] ?? '', Number(rest[1] ?? 10), options, Number(rest[2] ?? 1));
+if (command === 'one') {
+  const r = simulate(rest[0]!, Number(rest[1]));
+  process.env['TRACE'] = r.name;
+  console.log(JSON.stringify(r.world));
+  const s = score(r, options);
+  console.log(JSON.stringify({ ...s, quantiles: [] }));
+}

@@ -82,6 +82,7 @@ export class EnsembleEstimator {
   #bank: ClockBank;
   #sources: Source[] = [];
   #at = Number.NaN;
+  #steppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EnsembleOptions = {}) {
     this.#options = { ...DEFAULTS, ...options };
@@ -112,6 +113,7 @@ export class EnsembleEstimator {
     this.#bank = this.#newBank();
     this.#sources = [];
     this.#at = Number.NaN;
+    this.#steppedAt = Number.NEGATIVE_INFINITY;
   }
 
   #admit(o: Observation): number {
@@ -158,7 +160,7 @@ export class EnsembleEstimator {
     const beyond = Math.abs(residual) - this.#likelihood.half;
     const log = this.#logEvidence(index);
     const logStep = Math.log(stepChance / (20 * (Math.abs(residual) + 1e-9)));
-    if (source.path.count > 1 && beyond > 4 * sd && logStep > log) this.#stepped(source, index, o, residual);
+    if (source.path.count > 4 && beyond > 4 * sd && logStep > log) this.#stepped(source, index, o, residual);
 
     this.#bank.updatePhase(index, (m, v, w) => this.#likelihood.update(m, v, w), !source.trusted);
     this.#likelihood.teach(law, scale);
@@ -183,7 +185,13 @@ export class EnsembleEstimator {
     const recent = active.filter(
       s => o.at - s.jumpAt < 300 && Math.abs(s.jump - residual) < 0.1 * Math.abs(residual) + half + s.path.minimum / 2,
     );
+    // One step is a step; steps at successive exchanges are a drift that was never right.
+    if (o.at - this.#steppedAt < 4 * Math.max(o.at - source.seenAt, 1)) {
+      const slope = residual / Math.max(o.at - source.seenAt, 1);
+      this.#bank.loosenDrift(slope * slope);
+    }
     if (recent.length * 2 > active.length) {
+      this.#steppedAt = o.at;
       this.#bank.step(residual, Math.abs(residual) * 0.01 + half + 1e-6);
       for (const s of this.#sources) {
         s.jumpAt = Number.NEGATIVE_INFINITY;
@@ -271,6 +279,7 @@ export class EnsembleEstimator {
   snapshot(): unknown {
     return {
       at: this.#at,
+      steppedAt: this.#steppedAt,
       bank: this.#bank.snapshot(),
       sources: this.#sources.map(s => ({
         ...s,
@@ -283,10 +292,12 @@ export class EnsembleEstimator {
   restore(state: unknown): void {
     const saved = state as {
       at: number;
+      steppedAt: number;
       bank: unknown;
       sources: (Omit<Source, 'path' | 'law'> & { path: number[]; law: ReturnType<QueueLaw['snapshot']> })[];
     };
     this.#at = saved.at;
+    this.#steppedAt = saved.steppedAt;
     this.#bank = this.#newBank();
     this.#bank.restore(saved.bank);
     this.#sources = saved.sources.map(s => {

@@ -31,10 +31,12 @@ export class PathStatistics {
     const n = this.#sorted.length;
     if (n === 0) return 0;
     const minimum = this.minimum;
-    const prior = 0.03 * Math.max(minimum, 0) + 5e-6;
+    const prior = 0.1 * Math.max(minimum, 0) + 2e-5;
     const middle = (this.#sorted[(n - 1) >> 1]! + this.#sorted[n >> 1]!) / 2;
-    const weight = 3;
-    const empirical = n < 3 ? prior : (middle - minimum) / (1.678 - Math.min(1, Math.sqrt(Math.PI / (2 * n))));
+    if (n < 3) return prior;
+    // A median of few samples may be far too small, which would make the likelihood far too sharp: lean upwards.
+    const empirical = ((middle - minimum) / (1.678 - Math.sqrt(Math.PI / (2 * n)))) * (1 + 2 / n);
+    const weight = 6 / (n - 1);
     return Math.max((n * empirical + weight * prior) / (n + weight), 1e-8);
   }
 
