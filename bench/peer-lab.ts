@@ -201,7 +201,6 @@ export function peer(dir: string, filter: string, options: EnsembleOptions, quie
   return geo(all);
 }
 
-
 // ---------------------------------------------------------------------------------------------------------------
 // Simulated families: the same estimator on clocks, queues and situations drawn at random, away from the recordings.
 
@@ -303,7 +302,10 @@ const SIMULATED: Record<string, (d: Draw) => World> = {
     const base = d.logUniform(2e-3, 5e-2);
     const jitter = base * d.logUniform(0.01, 0.2);
     const sigma = 0.5 + d.uniform();
-    return { ...w, links: [{ up: base, down: base, queue: q => jitter * Math.exp(sigma * q.normal()), serverOffset: 0 }] };
+    return {
+      ...w,
+      links: [{ up: base, down: base, queue: q => jitter * Math.exp(sigma * q.normal()), serverOffset: 0 }],
+    };
   },
   oneway: d => {
     const w = baseWorld(d);
@@ -371,7 +373,11 @@ const SIMULATED: Record<string, (d: Draw) => World> = {
   gap: d => ({ ...baseWorld(d), gap: { from: 9000, to: 9000 + d.logUniform(900, 9000) } }),
   gauss: d => {
     const w = baseWorld(d);
-    return { ...w, gaussian: w.links[0]!.up * d.logUniform(0.01, 0.1), links: [{ ...w.links[0]!, queue: q => q.exponential(1e-5) }] };
+    return {
+      ...w,
+      gaussian: w.links[0]!.up * d.logUniform(0.01, 0.1),
+      links: [{ ...w.links[0]!, queue: q => q.exponential(1e-5) }],
+    };
   },
 };
 const ASYMMETRIC = new Set(['route', 'fourbias']);
@@ -407,7 +413,8 @@ function simulate(family: string, seed: number): Recording & { world: World } {
     let congested = false;
     let until = d.exponential(link.congestion?.off ?? 1);
     const times: number[] = [0, 2, 4, 6].map(t => t + 0.2 + 0.2 * s);
-    for (let t = 6 + world.poll; t < world.duration - 2; t += world.poll * (1 + 0.02 * (d.uniform() - 0.5))) times.push(t + 0.2 * s);
+    for (let t = 6 + world.poll; t < world.duration - 2; t += world.poll * (1 + 0.02 * (d.uniform() - 0.5)))
+      times.push(t + 0.2 * s);
     for (const t of times) {
       let u = link.up + link.queue(d);
       let b = link.down + link.queue(d);
@@ -446,7 +453,15 @@ function simulate(family: string, seed: number): Recording & { world: World } {
     }
   });
   measurements.sort((a, b) => a.known - b.known);
-  return { name: `${family}-${seed}`, family, warmup: world.poll >= 1024 ? 14400 : 1200, measurements, local, chrony: baseline(world, measurements, local), world };
+  return {
+    name: `${family}-${seed}`,
+    family,
+    warmup: world.poll >= 1024 ? 14400 : 1200,
+    measurements,
+    local,
+    chrony: baseline(world, measurements, local),
+    world,
+  };
 }
 
 /** Two-state Kalman filter with the true process noise and a constant R from the truth's own residuals: the yardstick. */

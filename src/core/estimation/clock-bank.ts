@@ -24,6 +24,8 @@ export interface WanderHypothesis {
   readonly initialDrift: number;
   /** Weight before the first measurement. */
   readonly weight: number;
+  /** False: delays say nothing about offsets (coarse or late stamps). */
+  readonly delaysTell?: boolean;
 }
 
 export interface BankOptions {
@@ -51,6 +53,7 @@ export type PhaseUpdate = (
   mean: number,
   variance: number,
   weight: number,
+  member: number,
 ) => { mean: number; variance: number; logEvidence: number };
 
 export class ClockBank {
@@ -219,10 +222,11 @@ export class ClockBank {
     const s = X + index;
     let best = Number.NEGATIVE_INFINITY;
     const logs: number[] = [];
-    for (const m of this.#members) {
+    for (let h = 0; h < this.#members.length; h++) {
+      const m = this.#members[h]!;
       const prior = m.mean[s]!;
       const variance = m.cov[s * n + s]!;
-      const result = update(prior, variance, m.weight);
+      const result = update(prior, variance, m.weight, h);
       const move = result.mean - prior;
       const drop = variance - result.variance;
       const log = Math.log(Math.max(m.weight, 1e-300)) + result.logEvidence;
@@ -260,6 +264,16 @@ export class ClockBank {
       total += m.weight;
     });
     for (const m of this.#members) m.weight = Math.max(m.weight / total, 1e-12);
+  }
+
+  /** log Σ weight·evidence that `update` would give, without updating. */
+  logEvidence(index: number, update: PhaseUpdate): number {
+    const s = X + index;
+    let sum = 0;
+    this.#members.forEach((m, h) => {
+      sum += m.weight * Math.exp(update(m.mean[s]!, m.cov[s * this.#dim + s]!, 0, h).logEvidence);
+    });
+    return Math.log(sum);
   }
 
   /** Mean and covariance of the whole mixture, as one Gaussian. Arrays are the caller's to keep. */
@@ -371,6 +385,7 @@ function transitionMatrix(hypotheses: readonly WanderHypothesis[]): Float64Array
       if (to === from) return 0;
       const f = hypotheses[from]!;
       const apart = Math.abs(Math.log10(h.wander / f.wander)) + (h.ageing > 0 === f.ageing > 0 ? 0 : 1);
+      if (h.delaysTell !== f.delaysTell) return 0.01;
       return Math.exp(-2 * apart) + 0.03;
     });
     const total = closeness.reduce((a, b) => a + b, 0);

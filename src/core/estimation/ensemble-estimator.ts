@@ -1,7 +1,8 @@
 import { consensus } from './bias-consensus.js';
-import { ClockBank, type WanderHypothesis } from './clock-bank.js';
+import { ClockBank, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
 import { correctness, PHI } from './error-bound.js';
 import type { ClockEstimate, Observation } from './observation.js';
+import { OffsetScatter } from './offset-scatter.js';
 import { PathStatistics } from './path-statistics.js';
 import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
 import { intersect } from './selection.js';
@@ -37,6 +38,9 @@ const HYPOTHESES: readonly WanderHypothesis[] = [
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.5 },
   { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.2 },
   { wander: 1e-6, ageing: 0, initialDrift: 5e-2, weight: 0.02 },
+  { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
+  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
+  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
 ];
 
 const DEFAULTS: Required<EnsembleOptions> = {
@@ -59,6 +63,7 @@ interface Source {
   readonly name: string;
   readonly path: PathStatistics;
   readonly law: QueueLaw;
+  readonly scatter: OffsetScatter;
   /** Last correctness interval, and when. */
   low: number;
   high: number;
@@ -131,6 +136,7 @@ export class EnsembleEstimator {
       name: o.source,
       path: new PathStatistics(this.#options.window),
       law: new QueueLaw(),
+      scatter: new OffsetScatter(),
       low: Number.NEGATIVE_INFINITY,
       high: Number.POSITIVE_INFINITY,
       seenAt: o.at,
@@ -143,7 +149,7 @@ export class EnsembleEstimator {
   }
 
   #measure(source: Source, index: number, o: Observation): void {
-    const { stampNoise, outlier, stepChance, biasWander } = this.#options;
+    const { hypotheses, stampNoise, outlier, stepChance, biasWander } = this.#options;
     const { path, law } = source;
     path.add(Math.max(o.delay, 0));
     const scale = path.scale;
@@ -152,17 +158,25 @@ export class EnsembleEstimator {
     const age = o.at - source.seenAt;
     if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
     this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
+    source.scatter.add(o.at, o.offset);
+    const scatter = Math.hypot(source.scatter.deviation(Math.max(o.delay / 2, noise)), noise);
+    const update: PhaseUpdate = (mean, variance, weight, member) =>
+      hypotheses[member]!.delaysTell === false
+        ? this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8)
+        : this.#likelihood.update(mean, variance, weight);
 
     // A step is the only explanation left when the residual is many times what queueing and drift allow.
     const before = this.#bank.phase(index);
     const residual = o.offset - before.mean;
     const sd = Math.sqrt(before.variance + noise * noise);
     const beyond = Math.abs(residual) - this.#likelihood.half;
-    const log = this.#logEvidence(index);
-    const logStep = Math.log(stepChance / (20 * (Math.abs(residual) + 1e-9)));
-    if (source.path.count > 4 && beyond > 4 * sd && logStep > log) this.#stepped(source, index, o, residual);
+    if (path.count > 4 && beyond > 4 * sd) {
+      const log = this.#bank.logEvidence(index, update);
+      const logStep = Math.log(stepChance / (20 * (Math.abs(residual) + 1e-9)));
+      if (logStep > log) this.#stepped(source, index, o, residual);
+    }
 
-    this.#bank.updatePhase(index, (m, v, w) => this.#likelihood.update(m, v, w), !source.trusted);
+    this.#bank.updatePhase(index, update, !source.trusted);
     this.#likelihood.teach(law, scale);
 
     const bound = correctness(o, 2.5e-7);
@@ -170,11 +184,6 @@ export class EnsembleEstimator {
     source.high = bound.high;
     source.seenAt = o.at;
     source.rootDelay = o.rootDelay;
-  }
-
-  #logEvidence(index: number): number {
-    const { mean, variance } = this.#bank.phase(index);
-    return this.#likelihood.update(mean, variance, 0).logEvidence;
   }
 
   #stepped(source: Source, index: number, o: Observation, residual: number): void {
@@ -285,6 +294,7 @@ export class EnsembleEstimator {
         ...s,
         path: s.path.snapshot(),
         law: s.law.snapshot(),
+        scatter: s.scatter.snapshot(),
       })),
     };
   }
@@ -294,7 +304,11 @@ export class EnsembleEstimator {
       at: number;
       steppedAt: number;
       bank: unknown;
-      sources: (Omit<Source, 'path' | 'law'> & { path: number[]; law: ReturnType<QueueLaw['snapshot']> })[];
+      sources: (Omit<Source, 'path' | 'law' | 'scatter'> & {
+        path: number[];
+        law: ReturnType<QueueLaw['snapshot']>;
+        scatter: ReturnType<OffsetScatter['snapshot']>;
+      })[];
     };
     this.#at = saved.at;
     this.#steppedAt = saved.steppedAt;
@@ -305,7 +319,9 @@ export class EnsembleEstimator {
       path.restore(s.path);
       const law = new QueueLaw();
       law.restore(s.law);
-      return { ...s, path, law };
+      const scatter = new OffsetScatter();
+      scatter.restore(s.scatter);
+      return { ...s, path, law, scatter };
     });
   }
 }

@@ -116,21 +116,12 @@ export class QueueLikelihood {
   readonly result: ScalarUpdate = { mean: 0, variance: 0, logEvidence: 0 };
 
   /** Prepares the likelihood of one exchange: `excess` over the path's base, queueing `scale`, stamp and base `noise`. */
-  prepare(
-    offset: number,
-    excess: number,
-    scale: number,
-    law: QueueLaw,
-    noise: number,
-    outlier: number,
-  ): void {
+  prepare(offset: number, excess: number, scale: number, law: QueueLaw, noise: number, outlier: number): void {
     const half = Math.max(excess / 2, 1e-12);
     this.#offset = offset;
     this.#half = half;
-    this.#noise = noise * noise;
     this.#outlier = outlier;
-    const spread = excess + 2 * noise;
-    this.#outlierVariance = spread * spread;
+    this.blur(noise);
     const n = DEPTHS.length - 1;
     // The state is v = offset − r, so that v grows as r falls.
     for (let i = 0; i <= n; i++) {
@@ -148,6 +139,13 @@ export class QueueLikelihood {
     }
     this.#area = area;
     this.masses.fill(0);
+  }
+
+  /** Sets the normal noise, s: stamps, and the unknown base of the path. */
+  blur(noise: number): void {
+    this.#noise = noise * noise;
+    const spread = 2 * this.#half + 2 * noise;
+    this.#outlierVariance = spread * spread;
   }
 
   /** Probability density of this excess, whatever the offset: the common factor of every hypothesis' evidence. */
@@ -224,6 +222,25 @@ export class QueueLikelihood {
     result.logEvidence = Math.log(sum);
     const share = weight / sum;
     for (let j = 0; j < PIECES; j++) this.masses[j]! += share * scratch[j]!;
+    return result;
+  }
+
+  /** The same for a likelihood that ignores the delay: normal, of the given deviation, with a share of wide outliers. */
+  updateNormal(mean: number, variance: number, deviation: number, usable: boolean): ScalarUpdate {
+    const result = this.result;
+    const centre = this.#offset - mean;
+    const narrow = variance + deviation * deviation;
+    const wide = variance + 100 * deviation * deviation;
+    const zn = ((1 - this.#outlier) / Math.sqrt(2 * Math.PI * narrow)) * Math.exp((-0.5 * centre * centre) / narrow);
+    const zw = (this.#outlier / Math.sqrt(2 * Math.PI * wide)) * Math.exp((-0.5 * centre * centre) / wide);
+    const share = zn + zw > 0 ? zn / (zn + zw) : 0;
+    const kn = variance / narrow;
+    const kw = variance / wide;
+    const gain = share * kn + (1 - share) * kw;
+    result.mean = mean + gain * centre;
+    result.variance =
+      share * variance * (1 - kn) + (1 - share) * variance * (1 - kw) + share * (1 - share) * ((kn - kw) * centre) ** 2;
+    result.logEvidence = usable ? Math.log(Math.max(zn + zw, 1e-300)) : -30;
     return result;
   }
 
