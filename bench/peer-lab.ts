@@ -574,3 +574,86 @@ if (command === 'one') {
   const s = score(r, options);
   console.log(JSON.stringify({ ...s, quantiles: [] }));
 }
+
+/** Lower bound: a particle filter that knows the law of the queues, the base and the wander. */
+function oracle(r: Recording & { world: World }, mean: number, particles = 20000): number {
+  const d = new Draw(99);
+  const link = r.world.links[0]!;
+  const base = link.up + link.down;
+  let xs = new Float64Array(particles);
+  let ys = new Float64Array(particles);
+  const ws = new Float64Array(particles);
+  const first = r.measurements[0]!;
+  for (let i = 0; i < particles; i++) {
+    xs[i] = first.offset + (first.delay - base) * (d.uniform() - 0.5);
+    ys[i] = -r.world.drift + 3e-6 * d.normal();
+  }
+  let at = first.at;
+  let next = 1;
+  let sum = 0;
+  let n = 0;
+  let mx = first.offset;
+  let my = 0;
+  for (let k = 0; k < r.local.length; k++) {
+    while (next < r.measurements.length && r.measurements[next]!.known < k) {
+      const m = r.measurements[next++]!;
+      const dt = m.at - at;
+      at = m.at;
+      const sy = r.world.wander * Math.sqrt(dt);
+      const half = Math.max(m.delay - base, 0) / 2;
+      let total = 0;
+      for (let i = 0; i < particles; i++) {
+        const a = d.normal() * sy;
+        const b = (d.normal() * sy) / Math.sqrt(12);
+        xs[i]! += ys[i]! * dt + (a / 2 + b) * dt;
+        ys[i]! += a;
+        const v = Math.max(0, Math.abs(m.offset - xs[i]!) - half) / 3e-7;
+        ws[i] = Math.exp(-0.5 * v * v) + 1e-12 * Math.exp(-Math.abs(m.offset - xs[i]!) / mean);
+        total += ws[i]!;
+      }
+      const nx = new Float64Array(particles);
+      const ny = new Float64Array(particles);
+      let c = 0;
+      let j = 0;
+      const u = d.uniform();
+      for (let i = 0; i < particles; i++) {
+        while (j < particles - 1 && c + ws[j]! < ((i + u) / particles) * total) c += ws[j++]!;
+        nx[i] = xs[j]!;
+        ny[i] = ys[j]!;
+      }
+      xs = nx;
+      ys = ny;
+      mx = xs.reduce((a, b) => a + b, 0) / particles;
+      my = ys.reduce((a, b) => a + b, 0) / particles;
+    }
+    if (k < r.warmup) continue;
+    const e = r.local[k]! + mx + my * (k + r.local[k]! - at);
+    sum += e * e;
+    n++;
+  }
+  return Math.sqrt(sum / n);
+}
+
+if (command === 'oracle') {
+  const ours: number[] = [];
+  const bounds: number[] = [];
+  const wander = Number(rest[0] ?? 1e-9);
+  const poll = Number(rest[1] ?? 64);
+  const seeds = Number(rest[2] ?? 8);
+  SIMULATED['oracle'] = () => ({
+    duration: poll > 512 ? 86400 : 21600,
+    poll,
+    wander,
+    whiteFm: 1e-11,
+    drift: 2e-5,
+    offset: 0.05,
+    links: [{ up: 0.01, down: 0.01, queue: exponentialQueue(0.001), serverOffset: 0 }],
+  });
+  for (let seed = 1; seed <= seeds; seed++) {
+    const r = simulate('oracle', seed);
+    ours.push(score(r, options).rms);
+    bounds.push(process.env["NOBOUND"] ? 1 : oracle(r, 0.001));
+  }
+  console.log('ours', ours.map(v => (v * 1e6).toFixed(1)).join(' '), 'oracle', bounds.map(v => (v * 1e6).toFixed(1)).join(' '));
+  console.log(`wander ${wander} poll ${poll}: ours ${(geo(ours) * 1e6).toFixed(1)} us, oracle ${(geo(bounds) * 1e6).toFixed(1)} us, ratio ${(geo(ours) / geo(bounds)).toFixed(3)}`);
+}

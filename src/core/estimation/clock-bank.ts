@@ -390,7 +390,7 @@ function transitionMatrix(hypotheses: readonly WanderHypothesis[]): Float64Array
     });
     const total = closeness.reduce((a, b) => a + b, 0);
     closeness.forEach((c, to) => {
-      matrix[from * count + to] = c / total;
+      matrix[from * count + to] = total > 0 ? c / total : 1;
     });
   }
   return matrix;
