@@ -511,6 +511,7 @@ function lab(filter: string, seeds: number, options: EnsembleOptions, first = 1)
   const all: number[] = [];
   let spent = 0;
   let count = 0;
+  let line = '';
   for (const family of Object.keys(SIMULATED)) {
     if (filter && !family.includes(filter)) continue;
     const ratios: number[] = [];
@@ -540,6 +541,9 @@ function lab(filter: string, seeds: number, options: EnsembleOptions, first = 1)
     pooled.sort((a, b) => a - b);
     const g = geo(ratios);
     if (!ASYMMETRIC.has(family)) all.push(g);
+    if (process.env['QUIET'] === '1') {
+      line += `${family} ${g.toFixed(3)} ${(100 * in68).toFixed(0)}/${(100 * in95).toFixed(1)}  `;
+    } else
     console.log(
       family.padEnd(12),
       'rms us',
@@ -560,6 +564,7 @@ function lab(filter: string, seeds: number, options: EnsembleOptions, first = 1)
       bound.toFixed(5),
     );
   }
+  if (line) console.log(line);
   console.log(`geo ${geo(all).toFixed(4)}  ${(spent / count).toFixed(1)} us/observation`);
 }
 

@@ -24,7 +24,7 @@ export function consensus(
   covariance: (i: number, j: number) => number,
   narrow: readonly number[],
   wide: readonly number[],
-  share: number,
+  share: readonly number[],
 ): Consensus {
   const n = phases.length;
   if (n === 1) return { offset: phases[0]!, variance: covariance(0, 0), weights: [1], biased: [0] };
@@ -37,7 +37,7 @@ export function consensus(
     let prior = 0;
     for (let i = 0; i < n; i++) {
       const biased = (set >> i) & 1;
-      prior += Math.log(biased ? share : 1 - share);
+      prior += Math.log(biased ? share[i]! : 1 - share[i]!);
       for (let j = 0; j < n; j++) v[i * n + j] = covariance(i, j);
       const tau = biased ? wide[i]! : narrow[i]!;
       v[i * n + i]! += tau * tau;

@@ -102,6 +102,21 @@ export class ClockBank {
     return n - X;
   }
 
+  /** Adds a phase that is, so far, the same as phase `index`. */
+  clonePhase(index: number): void {
+    const s = X + index;
+    const n = this.addPhase(0, 0) + X;
+    const dim = this.#dim;
+    for (const m of this.#members) {
+      m.mean[n] = m.mean[s]!;
+      for (let i = 0; i < n; i++) {
+        m.cov[i * dim + n] = m.cov[i * dim + s]!;
+        m.cov[n * dim + i] = m.cov[s * dim + i]!;
+      }
+      m.cov[n * dim + n] = m.cov[s * dim + s]!;
+    }
+  }
+
   /** Removes phase `index`; later ones move down. */
   removePhase(index: number): void {
     const n = this.#dim;

@@ -25,6 +25,8 @@ export interface EnsembleOptions {
   readonly biasNarrow?: number;
   /** Wander of a path's bias, as a share of the delay per √day. */
   readonly biasWander?: number;
+  /** How long a route that was left still witnesses, s. */
+  readonly ghostTime?: number;
   readonly maxSources?: number;
   readonly window?: number;
 }
@@ -47,7 +49,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   hypotheses: HYPOTHESES,
   whiteFm: 1e-19,
   ageingTime: 3600,
-  switchTime: 20000,
+  switchTime: 1e5,
   stampNoise: 1e-7,
   outlier: 0.003,
   stepChance: 1e-4,
@@ -55,12 +57,17 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasWide: 0.05,
   biasNarrow: 0.0005,
   biasWander: 0.001,
+  ghostTime: 4 * 3600,
   maxSources: 8,
   window: 128,
 };
 
 interface Source {
   readonly name: string;
+  /** A route that is no longer taken: its phase lives on, carried by the drift, as a witness against the new one. */
+  ghost: boolean;
+  /** Extra deviation of the bias that a change of route brought, s. */
+  rerouted: number;
   readonly path: PathStatistics;
   readonly law: QueueLaw;
   readonly scatter: OffsetScatter;
@@ -108,6 +115,7 @@ export class EnsembleEstimator {
       this.#bank.predict(dt);
       this.#at = o.at;
     } else if (!(dt <= 0)) this.#at = o.at;
+    this.#lay();
     const index = this.#admit(o);
     const source = this.#sources[index]!;
     this.#measure(source, index, o);
@@ -121,8 +129,21 @@ export class EnsembleEstimator {
     this.#steppedAt = Number.NEGATIVE_INFINITY;
   }
 
+  /** Lets ghosts go that have become too uncertain, or too old, to witness anything. */
+  #lay(): void {
+    for (let i = this.#sources.length - 1; i >= 0; i--) {
+      const s = this.#sources[i]!;
+      if (!s.ghost) continue;
+      const heir = this.#sources.find(o => !o.ghost && o.name === s.name);
+      if (heir && this.#at - s.seenAt < this.#options.ghostTime) continue;
+      this.#sources.splice(i, 1);
+      this.#bank.removePhase(i);
+      if (heir) heir.rerouted = 0;
+    }
+  }
+
   #admit(o: Observation): number {
-    const known = this.#sources.findIndex(s => s.name === o.source);
+    const known = this.#sources.findIndex(s => s.name === o.source && !s.ghost);
     if (known >= 0) return known;
     if (this.#sources.length >= this.#options.maxSources) {
       let oldest = 0;
@@ -134,6 +155,8 @@ export class EnsembleEstimator {
     }
     this.#sources.push({
       name: o.source,
+      ghost: false,
+      rerouted: 0,
       path: new PathStatistics(this.#options.window),
       law: new QueueLaw(),
       scatter: new OffsetScatter(),
@@ -148,10 +171,26 @@ export class EnsembleEstimator {
     return this.#bank.addPhase(o.offset, Math.max(o.delay, 1e-6));
   }
 
+  /**
+   * The route changed by `change` seconds of round trip. Whether the offset that the new route shows differs by up to
+   * half of that is not known: the old phase stays as a ghost, the new one starts beside it, and the consensus weighs
+   * them, trusting the ghost for as long as the oscillator's wander allows.
+   */
+  #reroute(source: Source, index: number, o: Observation, change: number): void {
+    const known = this.#sources.findIndex(s => s.name === source.name && s.ghost);
+    if (known < 0 && this.#sources.length < this.#options.maxSources + 4) {
+      this.#sources.push({ ...source, ghost: true, jumpAt: Number.NEGATIVE_INFINITY });
+      this.#bank.clonePhase(index);
+    }
+    source.rerouted = change / 2;
+    this.#bank.resetPhase(index, o.offset, change + source.path.scale + 1e-6);
+  }
+
   #measure(source: Source, index: number, o: Observation): void {
     const { hypotheses, stampNoise, outlier, stepChance, biasWander } = this.#options;
     const { path, law } = source;
-    path.add(Math.max(o.delay, 0));
+    const change = path.add(Math.max(o.delay, 0));
+    if (change > 0) this.#reroute(source, index, o, change);
     const scale = path.scale;
     const excess = Math.max(o.delay, 0) - path.minimum + path.shortfall;
     const noise = Math.hypot(stampNoise, o.precision, path.shortfallDeviation / 2);
@@ -190,7 +229,7 @@ export class EnsembleEstimator {
     const half = this.#likelihood.half;
     source.jump = residual;
     source.jumpAt = o.at;
-    const active = this.#sources.filter(s => s.path.count > 1 && o.at - s.seenAt < 3000 && s.trusted);
+    const active = this.#sources.filter(s => !s.ghost && s.path.count > 1 && o.at - s.seenAt < 3000 && s.trusted);
     const recent = active.filter(
       s => o.at - s.jumpAt < 300 && Math.abs(s.jump - residual) < 0.1 * Math.abs(residual) + half + s.path.minimum / 2,
     );
@@ -250,17 +289,23 @@ export class EnsembleEstimator {
       const grow = age * (PHI + 3 * Math.sqrt(cov[0]!));
       return { low: s.low + drift * age - grow, high: s.high + drift * age + grow };
     });
-    const { truechimers, low, high } = intersect(intervals);
-    this.#sources.forEach((s, i) => {
-      s.trusted = truechimers[i]!;
-    });
-    const chosen = [...Array(n).keys()].filter(i => truechimers[i]!);
+    const { truechimers, low, high } = intersect(intervals.filter((_, i) => !this.#sources[i]!.ghost));
+    let live = 0;
+    for (const s of this.#sources) if (!s.ghost) s.trusted = truechimers[live++]!;
+    for (const s of this.#sources) {
+      if (s.ghost) s.trusted = this.#sources.some(o => !o.ghost && o.name === s.name && o.trusted);
+    }
+    const chosen = [...Array(n).keys()].filter(i => this.#sources[i]!.trusted);
+    const share = chosen.map(i => (this.#sources[i]!.rerouted > 0 ? 0.5 : biasShare));
     const result = consensus(
       chosen.map(i => mean[2 + i]!),
       (i, j) => cov[(2 + chosen[i]!) * dim + 2 + chosen[j]!]!,
       chosen.map(i => biasNarrow * this.#sources[i]!.path.minimum + 1e-9),
-      chosen.map(i => biasWide * (this.#sources[i]!.path.minimum + this.#sources[i]!.rootDelay)),
-      biasShare,
+      chosen.map(i => {
+        const { path, rootDelay, rerouted } = this.#sources[i]!;
+        return rerouted > 0 ? rerouted : biasWide * (path.minimum + rootDelay);
+      }),
+      share,
     );
     let p01 = 0;
     chosen.forEach((s, k) => {

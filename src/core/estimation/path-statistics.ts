@@ -1,3 +1,6 @@
+/** Delays that have to agree on a new route. */
+const CONFIRM = 8;
+
 /**
  * What the delays of one path say about its queues, over the last `size` exchanges.
  *
@@ -50,13 +53,34 @@ export class PathStatistics {
     return this.scale * Math.sqrt((4 - Math.PI) / (2 * (this.count + 1)));
   }
 
-  add(delay: number): void {
+  /**
+   * Takes the next delay. Returns the change of the base if the route has changed (and forgets the old one), else 0.
+   *
+   * Longer: the last {@link CONFIRM} delays are all well above the old minimum, and huddle together: congestion long
+   * enough to lift the least of them would scatter them as much. Shorter: a delay below everything seen.
+   */
+  add(delay: number): number {
+    const n = this.count;
+    const scale = this.scale;
+    const before = this.minimum;
     if (this.#recent.length >= this.#size) {
       const gone = this.#recent.shift()!;
       this.#sorted.splice(lowerBound(this.#sorted, gone), 1);
     }
     this.#recent.push(delay);
     this.#sorted.splice(lowerBound(this.#sorted, delay), 0, delay);
+    if (n < 2 * CONFIRM) return 0;
+    if (delay < before - 4 * scale) {
+      const change = before - delay;
+      this.keep(1);
+      return change;
+    }
+    const last = this.newest(CONFIRM).toSorted((a, b) => a - b);
+    const rise = last[0]! - before;
+    const huddle = (last[(CONFIRM - 1) >> 1]! + last[CONFIRM >> 1]!) / 2 - last[0]!;
+    if (rise < 4 * scale || huddle > rise / 2 || huddle > 4 * scale) return 0;
+    this.keep(CONFIRM);
+    return rise;
   }
 
   /** The newest `n` delays, oldest first. */
