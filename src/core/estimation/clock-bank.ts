@@ -104,12 +104,18 @@ export class ClockBank {
 
   /** Adds a phase that is, so far, the same as phase `index`. */
   clonePhase(index: number): void {
-    const s = X + index;
-    const n = this.addPhase(0, 0) + X;
+    this.copyPhase(index, this.addPhase(0, 0));
+  }
+
+  /** Makes phase `to` the same as phase `from`. */
+  copyPhase(from: number, to: number): void {
+    const s = X + from;
+    const n = X + to;
     const dim = this.#dim;
     for (const m of this.#members) {
       m.mean[n] = m.mean[s]!;
-      for (let i = 0; i < n; i++) {
+      for (let i = 0; i < dim; i++) {
+        if (i === n) continue;
         m.cov[i * dim + n] = m.cov[i * dim + s]!;
         m.cov[n * dim + i] = m.cov[s * dim + i]!;
       }

@@ -3,7 +3,7 @@ import { ClockBank, type PhaseUpdate, type WanderHypothesis } from './clock-bank
 import { correctness, PHI } from './error-bound.js';
 import type { ClockEstimate, Observation } from './observation.js';
 import { OffsetScatter } from './offset-scatter.js';
-import { PathStatistics } from './path-statistics.js';
+import { PathStatistics, type RouteChange } from './path-statistics.js';
 import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
 import { intersect } from './selection.js';
 
@@ -68,7 +68,7 @@ interface Source {
   ghost: boolean;
   /** Extra deviation of the bias that a change of route brought, s. */
   rerouted: number;
-  readonly path: PathStatistics;
+  path: PathStatistics;
   readonly law: QueueLaw;
   readonly scatter: OffsetScatter;
   /** Last correctness interval, and when. */
@@ -116,9 +116,7 @@ export class EnsembleEstimator {
       this.#at = o.at;
     } else if (!(dt <= 0)) this.#at = o.at;
     this.#lay();
-    const index = this.#admit(o);
-    const source = this.#sources[index]!;
-    this.#measure(source, index, o);
+    this.#measure(this.#sources[this.#admit(o)]!, o);
     return this.#estimate();
   }
 
@@ -176,21 +174,37 @@ export class EnsembleEstimator {
    * half of that is not known: the old phase stays as a ghost, the new one starts beside it, and the consensus weighs
    * them, trusting the ghost for as long as the oscillator's wander allows.
    */
-  #reroute(source: Source, index: number, o: Observation, change: number): void {
-    const known = this.#sources.findIndex(s => s.name === source.name && s.ghost);
-    if (known < 0 && this.#sources.length < this.#options.maxSources + 4) {
-      this.#sources.push({ ...source, ghost: true, jumpAt: Number.NEGATIVE_INFINITY });
+  #reroute(source: Source, index: number, o: Observation, { by, newest }: RouteChange): void {
+    const ghost = this.#sources.findIndex(s => s.name === source.name && s.ghost);
+    if (ghost >= 0 && by < 0) {
+      const old = this.#sources[ghost]!;
+      if (Math.abs(o.delay - old.path.minimum) < 4 * old.path.scale) {
+        // Back on the route that was left: its phase and its queues are the ones to go on with.
+        this.#bank.copyPhase(ghost, index);
+        source.path = old.path;
+        source.path.add(Math.max(o.delay, 0));
+        source.rerouted = old.rerouted;
+        this.#sources.splice(ghost, 1);
+        this.#bank.removePhase(ghost);
+        return;
+      }
+    }
+    if (ghost < 0 && this.#sources.length < this.#options.maxSources + 4) {
+      const path = source.path.without(newest);
+      this.#sources.push({ ...source, path, ghost: true, jumpAt: Number.NEGATIVE_INFINITY });
       this.#bank.clonePhase(index);
     }
-    source.rerouted = change / 2;
-    this.#bank.resetPhase(index, o.offset, change + source.path.scale + 1e-6);
+    source.path.keep(newest);
+    source.rerouted = Math.abs(by) / 2;
+    this.#bank.resetPhase(index, o.offset, Math.abs(by) + source.path.scale + 1e-6);
   }
 
-  #measure(source: Source, index: number, o: Observation): void {
+  #measure(source: Source, o: Observation): void {
     const { hypotheses, stampNoise, outlier, stepChance, biasWander } = this.#options;
+    const change = source.path.add(Math.max(o.delay, 0));
+    if (change) this.#reroute(source, this.#sources.indexOf(source), o, change);
+    const index = this.#sources.indexOf(source);
     const { path, law } = source;
-    const change = path.add(Math.max(o.delay, 0));
-    if (change > 0) this.#reroute(source, index, o, change);
     const scale = path.scale;
     const excess = Math.max(o.delay, 0) - path.minimum + path.shortfall;
     const noise = Math.hypot(stampNoise, o.precision, path.shortfallDeviation / 2);

@@ -1,6 +1,11 @@
 /** Delays that have to agree on a new route. */
 const CONFIRM = 8;
 
+export interface RouteChange {
+  readonly by: number;
+  readonly newest: number;
+}
+
 /**
  * What the delays of one path say about its queues, over the last `size` exchanges.
  *
@@ -54,12 +59,13 @@ export class PathStatistics {
   }
 
   /**
-   * Takes the next delay. Returns the change of the base if the route has changed (and forgets the old one), else 0.
+   * Takes the next delay. Returns how the base has changed (s, signed) if the route has, with the number of newest
+   * delays that belong to the new route: the caller decides to {@link keep} only those.
    *
    * Longer: the last {@link CONFIRM} delays are all well above the old minimum, and huddle together: congestion long
    * enough to lift the least of them would scatter them as much. Shorter: a delay below everything seen.
    */
-  add(delay: number): number {
+  add(delay: number): RouteChange | undefined {
     const n = this.count;
     const scale = this.scale;
     const before = this.minimum;
@@ -69,23 +75,27 @@ export class PathStatistics {
     }
     this.#recent.push(delay);
     this.#sorted.splice(lowerBound(this.#sorted, delay), 0, delay);
-    if (n < 2 * CONFIRM) return 0;
+    if (n < CONFIRM) return undefined;
     if (delay < before - 4 * scale) {
-      const change = before - delay;
-      this.keep(1);
-      return change;
+      return { by: delay - before, newest: 1 };
     }
     const last = this.newest(CONFIRM).toSorted((a, b) => a - b);
     const rise = last[0]! - before;
     const huddle = (last[(CONFIRM - 1) >> 1]! + last[CONFIRM >> 1]!) / 2 - last[0]!;
-    if (rise < 4 * scale || huddle > rise / 2 || huddle > 4 * scale) return 0;
-    this.keep(CONFIRM);
-    return rise;
+    if (n < 2 * CONFIRM || rise < 4 * scale || huddle > rise / 3 || huddle > 3 * scale) return undefined;
+    return { by: rise, newest: CONFIRM };
   }
 
   /** The newest `n` delays, oldest first. */
   newest(n: number): readonly number[] {
     return this.#recent.slice(-n);
+  }
+
+  /** A copy without the newest `n` delays. */
+  without(n: number): PathStatistics {
+    const copy = new PathStatistics(this.#size);
+    copy.restore(this.#recent.slice(0, -n));
+    return copy;
   }
 
   /** Forgets everything but the newest `n` delays. */
