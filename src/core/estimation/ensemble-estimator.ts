@@ -59,7 +59,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasWander: 0.001,
   ghostTime: 4 * 3600,
   maxSources: 8,
-  window: 128,
+  window: 512,
 };
 
 interface Source {

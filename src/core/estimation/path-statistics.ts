@@ -81,8 +81,8 @@ export class PathStatistics {
     }
     const last = this.newest(CONFIRM).toSorted((a, b) => a - b);
     const rise = last[0]! - before;
-    const huddle = (last[(CONFIRM - 1) >> 1]! + last[CONFIRM >> 1]!) / 2 - last[0]!;
-    if (n < 2 * CONFIRM || rise < 4 * scale || huddle > rise / 3 || huddle > 3 * scale) return undefined;
+    const huddle = last[(CONFIRM * 3) >> 2]! - last[0]!;
+    if (n < 2 * CONFIRM || rise < 4 * scale || huddle > rise / 2 || huddle > 4 * scale) return undefined;
     return { by: rise, newest: CONFIRM };
   }
 
