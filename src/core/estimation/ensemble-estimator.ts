@@ -32,13 +32,13 @@ export interface EnsembleOptions {
 }
 
 const HYPOTHESES: readonly WanderHypothesis[] = [
-  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.7 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
-  { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
-  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 1 },
-  { wander: 3e-8, ageing: 0, initialDrift: 5e-5, weight: 1 },
-  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.5 },
-  { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.2 },
+  { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.6 },
+  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.35 },
+  { wander: 3e-8, ageing: 0, initialDrift: 5e-5, weight: 0.2 },
+  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
+  { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.05 },
   { wander: 1e-6, ageing: 0, initialDrift: 5e-2, weight: 0.02 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
   { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
