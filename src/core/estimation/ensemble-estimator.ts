@@ -1,3 +1,4 @@
+import { BaseDelay } from './base-delay.js';
 import { consensus } from './bias-consensus.js';
 import { ClockBank, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
 import { correctness, PHI } from './error-bound.js';
@@ -69,6 +70,7 @@ interface Source {
   /** Extra deviation of the bias that a change of route brought, s. */
   rerouted: number;
   path: PathStatistics;
+  base: BaseDelay;
   readonly law: QueueLaw;
   readonly scatter: OffsetScatter;
   /** Last correctness interval, and when. */
@@ -156,6 +158,7 @@ export class EnsembleEstimator {
       ghost: false,
       rerouted: 0,
       path: new PathStatistics(this.#options.window),
+      base: new BaseDelay(),
       law: new QueueLaw(),
       scatter: new OffsetScatter(),
       low: Number.NEGATIVE_INFINITY,
@@ -182,6 +185,7 @@ export class EnsembleEstimator {
         // Back on the route that was left: its phase and its queues are the ones to go on with.
         this.#bank.copyPhase(ghost, index);
         source.path = old.path;
+        source.base = old.base;
         source.path.add(Math.max(o.delay, 0));
         source.rerouted = old.rerouted;
         this.#sources.splice(ghost, 1);
@@ -191,10 +195,11 @@ export class EnsembleEstimator {
     }
     if (ghost < 0 && this.#sources.length < this.#options.maxSources + 4) {
       const path = source.path.without(newest);
-      this.#sources.push({ ...source, path, ghost: true, jumpAt: Number.NEGATIVE_INFINITY });
+      this.#sources.push({ ...source, path, base: source.base, ghost: true, jumpAt: Number.NEGATIVE_INFINITY });
       this.#bank.clonePhase(index);
     }
     source.path.keep(newest);
+    source.base = new BaseDelay();
     source.rerouted = Math.abs(by) / 2;
     this.#bank.resetPhase(index, o.offset, Math.abs(by) + source.path.scale + 1e-6);
   }
@@ -205,9 +210,17 @@ export class EnsembleEstimator {
     if (change) this.#reroute(source, this.#sources.indexOf(source), o, change);
     const index = this.#sources.indexOf(source);
     const { path, law } = source;
-    const scale = path.scale;
-    const excess = Math.max(o.delay, 0) - path.minimum + path.shortfall;
-    const noise = Math.hypot(stampNoise, o.precision, path.shortfallDeviation / 2);
+    const { base } = source;
+    const before = this.#bank.phase(index);
+    const residual = o.offset - before.mean;
+    const stamps = Math.hypot(stampNoise, o.precision);
+    const blur = Math.sqrt(before.variance + stamps * stamps);
+    if (!base.known && path.count >= 4) base.start(path.minimum, path.shortfall, path.shortfallDeviation);
+    else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0), law.quiet);
+    const scale = base.known ? path.scaleAbove(base.mean, 0) : path.scale;
+    const floor = base.known ? base.mean : path.minimum - path.shortfall;
+    const excess = Math.max(o.delay - floor, 0);
+    const noise = Math.hypot(stamps, (base.known ? base.deviation : path.shortfallDeviation) / 2);
     const age = o.at - source.seenAt;
     if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
     this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
@@ -219,8 +232,6 @@ export class EnsembleEstimator {
         : this.#likelihood.update(mean, variance, weight);
 
     // A step is the only explanation left when the residual is many times what queueing and drift allow.
-    const before = this.#bank.phase(index);
-    const residual = o.offset - before.mean;
     const sd = Math.sqrt(before.variance + noise * noise);
     const beyond = Math.abs(residual) - this.#likelihood.half;
     if (path.count > 4 && beyond > 4 * sd) {
@@ -352,6 +363,7 @@ export class EnsembleEstimator {
       sources: this.#sources.map(s => ({
         ...s,
         path: s.path.snapshot(),
+        base: s.base.snapshot(),
         law: s.law.snapshot(),
         scatter: s.scatter.snapshot(),
       })),
@@ -363,8 +375,9 @@ export class EnsembleEstimator {
       at: number;
       steppedAt: number;
       bank: unknown;
-      sources: (Omit<Source, 'path' | 'law' | 'scatter'> & {
+      sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
         path: number[];
+        base: ReturnType<BaseDelay['snapshot']>;
         law: ReturnType<QueueLaw['snapshot']>;
         scatter: ReturnType<OffsetScatter['snapshot']>;
       })[];
@@ -376,11 +389,13 @@ export class EnsembleEstimator {
     this.#sources = saved.sources.map(s => {
       const path = new PathStatistics(this.#options.window);
       path.restore(s.path);
+      const base = new BaseDelay();
+      base.restore(s.base);
       const law = new QueueLaw();
       law.restore(s.law);
       const scatter = new OffsetScatter();
       scatter.restore(s.scatter);
-      return { ...s, path, law, scatter };
+      return { ...s, path, base, law, scatter };
     });
   }
 }

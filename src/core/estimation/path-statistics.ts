@@ -36,6 +36,11 @@ export class PathStatistics {
    * per cent of the delay while there are few samples.
    */
   get scale(): number {
+    return this.scaleAbove(this.minimum, Math.sqrt(Math.PI / (2 * Math.max(this.count, 1))));
+  }
+
+  /** The same, given a `base` of which `share` scales are still unaccounted for. */
+  scaleAbove(base: number, share: number): number {
     const n = this.#sorted.length;
     if (n === 0) return 0;
     const minimum = this.minimum;
@@ -43,7 +48,7 @@ export class PathStatistics {
     const middle = (this.#sorted[(n - 1) >> 1]! + this.#sorted[n >> 1]!) / 2;
     if (n < 3) return prior;
     // A median of few samples may be far too small, which would make the likelihood far too sharp: lean upwards.
-    const empirical = ((middle - minimum) / (1.678 - Math.sqrt(Math.PI / (2 * n)))) * (1 + 2 / n);
+    const empirical = ((middle - base) / (1.678 - share)) * (1 + 2 / n);
     const weight = 6 / (n - 1);
     return Math.max((n * empirical + weight * prior) / (n + weight), 1e-8);
   }

@@ -60,6 +60,11 @@ export class QueueLaw {
     }
   }
 
+  /** Share of exchanges that meet no congestion. */
+  get quiet(): number {
+    return this.#weights[0]!;
+  }
+
   /** Renews the weights and lets the old evidence fade. */
   renew(): void {
     let total = this.#strength;
