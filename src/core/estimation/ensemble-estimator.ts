@@ -215,8 +215,11 @@ export class EnsembleEstimator {
     const residual = o.offset - before.mean;
     const stamps = Math.hypot(stampNoise, o.precision);
     const blur = Math.sqrt(before.variance + stamps * stamps);
-    if (!base.known && path.count >= 4) base.start(path.minimum, path.shortfall, path.shortfallDeviation);
-    else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0), law.quiet);
+    // What the delays alone allow: the base is below their minimum, and not by many times the expected shortfall.
+    const implausible = base.mean > path.minimum || base.mean < path.minimum - 4 * path.shortfall;
+    if (path.count >= 8 && (!base.known || implausible)) {
+      base.start(path.minimum, path.shortfall, path.shortfallDeviation);
+    } else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0), law.quiet);
     const scale = base.known ? path.scaleAbove(base.mean, 0) : path.scale;
     const floor = base.known ? base.mean : path.minimum - path.shortfall;
     const excess = Math.max(o.delay - floor, 0);
@@ -353,6 +356,10 @@ export class EnsembleEstimator {
       maxError: Math.max(high - result.offset, result.offset - low, 0),
       maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
     };
+  }
+
+  peek(): unknown {
+    return this.#sources.map(s => [s.base.mean, s.base.deviation, s.path.minimum, s.path.scaleAbove(s.base.mean, 0)].map(v => +(v * 1e6).toFixed(1)));
   }
 
   snapshot(): unknown {
