@@ -7,9 +7,9 @@ import { normalTail } from './normal.js';
  * apart, and the least of either comes within s/n of nothing: B ≤ delay − 2·|offset − x|. With x ~ N(m, S) and quiet
  * exponential queues of scale s,
  *
- *   p(delay, offset | B) ∝ w·e^(−(delay − B)/s)/s² · P(|offset − x| ≤ (delay − B)/2) + (1 − w)·tail
+ *   p(delay, offset | B) ∝ (w·e^(−(delay − B)/s) + (1 − w)·e^(−(delay − B)/8s)/64) · P(|offset − x| ≤ (delay − B)/2)
  *
- * where `tail` is what congested exchanges would give, nearly the same for every B.
+ * where w is the share of exchanges that meet no congestion.
  */
 export class BaseDelay {
   #low = 0;
@@ -57,17 +57,17 @@ export class BaseDelay {
   /** Takes one exchange: predicted offset mean and deviation (stamp noise included), queueing scale, share of quiet exchanges. */
   learn(delay: number, residual: number, deviation: number, scale: number, quiet: number): void {
     if (!this.known) return;
-    const tail = (1 - quiet) * 0.04 * Math.exp(-Math.max(0, delay - this.#mean) / (8 * scale));
     const blur = Math.max(deviation, 1e-9);
+    // What any other exchange would give, whatever the base: keeps one odd exchange from deciding.
+    const odd = 1e-5 * Math.exp(-Math.max(0, delay - this.#mean) / (8 * scale)) * Math.min(1, scale / blur);
     for (let j = 0; j < this.points; j++) {
       const excess = delay - this.#at(j);
       const half = excess / 2;
       const a = (Math.abs(residual) - half) / blur;
       const b = (Math.abs(residual) + half) / blur;
-      const inside = half > 0 ? normalTail(a) - normalTail(b) : 0;
-      const soft = Math.max(inside, 1e-9);
-      const p = quiet * soft * Math.exp(-Math.max(excess, 0) / scale) + tail + 1e-12;
-      this.#logs[j] = this.#logs[j]! * (1 - 1 / this.memory) + Math.log(p);
+      const inside = half > 0 ? Math.max(normalTail(a) - normalTail(b), 0) : 0;
+      const queue = quiet * Math.exp(-excess / scale) + ((1 - quiet) / 64) * Math.exp(-excess / (8 * scale));
+      this.#logs[j] = this.#logs[j]! * (1 - 1 / this.memory) + Math.log(queue * inside + odd);
     }
     this.#summarise();
     const width = this.#step * (this.points - 1);
