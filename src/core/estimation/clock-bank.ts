@@ -61,6 +61,7 @@ export class ClockBank {
   #members: Member[];
   #spare: Member[];
   #dim = X;
+  #unmixed = 0;
   readonly #transition: Float64Array;
 
   constructor(options: BankOptions) {
@@ -180,7 +181,12 @@ export class ClockBank {
   /** Mixes the members and moves them `dt` seconds of local counter ahead. */
   predict(dt: number): void {
     if (!(dt > 0)) return;
-    this.#mix(dt);
+    // Several sources answer within a second: mixing once per burst is enough.
+    this.#unmixed += dt;
+    if (this.#unmixed >= 4) {
+      this.#mix(this.#unmixed);
+      this.#unmixed = 0;
+    }
     const { hypotheses, whiteFm, ageingTime } = this.#options;
     const n = this.#dim;
     const decay = Math.exp(-dt / ageingTime);
@@ -330,55 +336,57 @@ export class ClockBank {
   /** Interaction step: each member takes over part of the others' state, in proportion to the chance of a change. */
   #mix(dt: number): void {
     const n = this.#dim;
-    const count = this.#members.length;
+    const members = this.#members;
+    const count = members.length;
     const change = -Math.expm1(-dt / this.#options.switchTime);
+    const transition = this.#transition;
     for (let to = 0; to < count; to++) {
       const target = this.#spare[to]!;
-      target.mean.fill(0);
-      target.cov.fill(0);
+      const { mean, cov } = target;
+      mean.fill(0);
+      cov.fill(0);
       let total = 0;
-      for (let from = 0; from < count; from++) total += this.#share(from, to, change);
+      for (let from = 0; from < count; from++) {
+        const stay = from === to ? 1 - change : 0;
+        SHARE[from] = members[from]!.weight * (stay + change * transition[from * count + to]!);
+        total += SHARE[from]!;
+      }
       target.weight = total;
       for (let from = 0; from < count; from++) {
-        const share = this.#share(from, to, change) / total;
-        if (share < 1e-9) continue;
-        const source = this.#members[from]!;
-        for (let i = 0; i < n; i++) target.mean[i]! += share * source.mean[i]!;
+        const share = SHARE[from]! / total;
+        SHARE[from] = share;
+        if (share < NEGLIGIBLE) continue;
+        const other = members[from]!.mean;
+        for (let i = 0; i < n; i++) mean[i]! += share * other[i]!;
       }
       for (let from = 0; from < count; from++) {
-        const share = this.#share(from, to, change) / total;
-        if (share >= 1e-9) accumulate(target.cov, this.#members[from]!, target.mean, share, n);
+        if (SHARE[from]! >= NEGLIGIBLE) accumulate(cov, members[from]!, mean, SHARE[from]!, n);
       }
       if (this.#options.hypotheses[to]!.ageing === 0) {
-        target.mean[A] = 0;
+        mean[A] = 0;
         for (let i = 0; i < n; i++) {
-          target.cov[A * n + i] = 0;
-          target.cov[i * n + A] = 0;
+          cov[A * n + i] = 0;
+          cov[i * n + A] = 0;
         }
       }
     }
-    const old = this.#members;
     this.#members = this.#spare;
-    this.#spare = old;
-  }
-
-  #share(from: number, to: number, change: number): number {
-    const count = this.#members.length;
-    const stay = from === to ? 1 - change : 0;
-    return this.#members[from]!.weight * (stay + change * this.#transition[from * count + to]!);
+    this.#spare = members;
   }
 
   snapshot(): unknown {
     return {
       dim: this.#dim,
+      unmixed: this.#unmixed,
       members: this.#members.map(m => ({ weight: m.weight, mean: [...m.mean], cov: [...m.cov] })),
     };
   }
 
   restore(state: unknown): void {
-    const { dim, members } = state as { dim: number; members: { weight: number; mean: number[]; cov: number[] }[] };
+    const { dim, unmixed, members } = state as { dim: number; unmixed: number; members: { weight: number; mean: number[]; cov: number[] }[] };
     if (members.length !== this.#members.length) throw new Error('the saved bank has other hypotheses');
     this.#dim = dim;
+    this.#unmixed = unmixed;
     const load = () =>
       members.map(m => ({ weight: m.weight, mean: Float64Array.from(m.mean), cov: Float64Array.from(m.cov) }));
     this.#members = load();
@@ -387,15 +395,24 @@ export class ClockBank {
 }
 
 const GAIN = new Float64Array(64);
+const SHARE = new Float64Array(64);
+/** Shares below this are left out of the mixing. */
+const NEGLIGIBLE = 1e-7;
 
 function accumulate(cov: Float64Array, member: Member, mean: Float64Array, weight: number, n: number): void {
+  const other = member.cov;
+  for (let i = 0; i < n; i++) DIFFERENCE[i] = member.mean[i]! - mean[i]!;
   for (let i = 0; i < n; i++) {
-    const di = member.mean[i]! - mean[i]!;
-    for (let j = 0; j < n; j++) {
-      cov[i * n + j]! += weight * (member.cov[i * n + j]! + di * (member.mean[j]! - mean[j]!));
+    const di = DIFFERENCE[i]!;
+    for (let j = 0; j <= i; j++) {
+      const value = cov[i * n + j]! + weight * (other[i * n + j]! + di * DIFFERENCE[j]!);
+      cov[i * n + j] = value;
+      cov[j * n + i] = value;
     }
   }
 }
+
+const DIFFERENCE = new Float64Array(64);
 
 /** Where a change of wander leads: mostly to a neighbour in log wander of the same kind, sometimes anywhere. */
 function transitionMatrix(hypotheses: readonly WanderHypothesis[]): Float64Array {

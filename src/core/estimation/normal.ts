@@ -8,8 +8,12 @@ export function normalDensity(x: number): number {
  * (Chebyshev fit of Numerical Recipes, `erfcc`): relative, so that differences far in a tail keep their meaning.
  */
 export function normalTail(x: number): number {
-  const z = Math.abs(x) * Math.SQRT1_2;
-  const t = 1 / (1 + 0.5 * z);
+  return normalTailFrom(x, Math.exp(-0.5 * x * x));
+}
+
+/** {@link normalTail} where `kernel` = e^(−x²/2) is at hand (the density needs it too). */
+export function normalTailFrom(x: number, kernel: number): number {
+  const t = 1 / (1 + 0.35355339059327373 * Math.abs(x));
   const poly =
     -1.26551223 +
     t *
@@ -21,6 +25,6 @@ export function normalTail(x: number): number {
                 t *
                   (-0.18628806 +
                     t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
-  const tail = 0.5 * t * Math.exp(-z * z + poly);
+  const tail = 0.5 * t * kernel * Math.exp(poly);
   return x >= 0 ? tail : 1 - tail;
 }

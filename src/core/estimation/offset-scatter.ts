@@ -1,3 +1,5 @@
+import { insert, remove } from './sorted.js';
+
 /**
  * Scatter of one source's offsets, delays ignored: each offset against the line through its two neighbours,
  *
@@ -9,6 +11,7 @@
 export class OffsetScatter {
   readonly #size: number;
   readonly #residuals: number[] = [];
+  readonly #sorted: number[] = [];
   #points: number[] = [];
 
   constructor(size = 48) {
@@ -21,8 +24,10 @@ export class OffsetScatter {
     if (p.length < 6) return;
     const [t0, z0, t1, z1, t2, z2] = p as [number, number, number, number, number, number];
     const w = t2 > t0 ? (t1 - t0) / (t2 - t0) : 0.5;
-    this.#residuals.push(Math.abs(z1 - (1 - w) * z0 - w * z2) / Math.sqrt(1 + w * w + (1 - w) ** 2));
-    if (this.#residuals.length > this.#size) this.#residuals.shift();
+    const residual = Math.abs(z1 - (1 - w) * z0 - w * z2) / Math.sqrt(1 + w * w + (1 - w) ** 2);
+    this.#residuals.push(residual);
+    insert(this.#sorted, residual);
+    if (this.#residuals.length > this.#size) remove(this.#sorted, this.#residuals.shift()!);
     this.#points = p.slice(2);
   }
 
@@ -34,8 +39,7 @@ export class OffsetScatter {
   deviation(fallback: number): number {
     const n = this.#residuals.length;
     if (n < 4) return fallback;
-    const sorted = Float64Array.from(this.#residuals).sort();
-    return sorted[n >> 1]! / 0.6745;
+    return this.#sorted[n >> 1]! / 0.6745;
   }
 
   snapshot(): { residuals: number[]; points: number[] } {
@@ -44,6 +48,7 @@ export class OffsetScatter {
 
   restore(state: { residuals: readonly number[]; points: readonly number[] }): void {
     this.#residuals.splice(0, this.#residuals.length, ...state.residuals);
+    this.#sorted.splice(0, this.#sorted.length, ...[...state.residuals].sort((a, b) => a - b));
     this.#points = [...state.points];
   }
 }

@@ -1,3 +1,5 @@
+import { insert, remove } from './sorted.js';
+
 /** Delays that have to agree on a new route. */
 const CONFIRM = 8;
 
@@ -75,19 +77,19 @@ export class PathStatistics {
     const scale = this.scale;
     const before = this.minimum;
     if (this.#recent.length >= this.#size) {
-      const gone = this.#recent.shift()!;
-      this.#sorted.splice(lowerBound(this.#sorted, gone), 1);
+      remove(this.#sorted, this.#recent.shift()!);
     }
     this.#recent.push(delay);
-    this.#sorted.splice(lowerBound(this.#sorted, delay), 0, delay);
+    insert(this.#sorted, delay);
     if (n < CONFIRM) return undefined;
     if (delay < before - 4 * scale) {
       return { by: delay - before, newest: 1 };
     }
+    if (n < 2 * CONFIRM || delay < before + 4 * scale) return undefined;
     const last = this.newest(CONFIRM).toSorted((a, b) => a - b);
     const rise = last[0]! - before;
     const huddle = last[(CONFIRM * 3) >> 2]! - last[0]!;
-    if (n < 2 * CONFIRM || rise < 4 * scale || huddle > rise / 2 || huddle > 4 * scale) return undefined;
+    if (rise < 4 * scale || huddle > rise / 2 || huddle > 4 * scale) return undefined;
     return { by: rise, newest: CONFIRM };
   }
 
@@ -116,15 +118,4 @@ export class PathStatistics {
     this.#recent.splice(0, this.#recent.length, ...delays);
     this.#sorted.splice(0, this.#sorted.length, ...[...delays].sort((a, b) => a - b));
   }
-}
-
-function lowerBound(sorted: readonly number[], value: number): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (sorted[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

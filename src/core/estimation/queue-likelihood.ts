@@ -1,4 +1,4 @@
-import { normalDensity, normalTail } from './normal.js';
+import { normalDensity, normalTailFrom } from './normal.js';
 
 /** Edges of the pieces, as distances from the nearer end of the interval, in half-widths. */
 const DEPTHS = [0, 1 / 64, 1 / 16, 1 / 4, 1] as const;
@@ -176,12 +176,15 @@ export class QueueLikelihood {
     const reach = Math.max(0, Math.abs(centre) - this.#half) / sd;
     const scratch = MASS_SCRATCH;
     if (reach < 8) {
-      let pdfPrev = normalDensity(aPrev);
-      let tailPrev = normalTail(aPrev);
+      let kernel = Math.exp(-0.5 * aPrev * aPrev);
+      let pdfPrev = kernel * INV_ROOT_2PI;
+      // Tail beyond |a|: differences of these keep their precision on either side.
+      let tailPrev = normalTailFrom(Math.abs(aPrev), kernel);
       for (let j = 0; j < PIECES; j++) {
         const b = (centre + this.#edges[j + 1]!) / sd;
-        const pdf = normalDensity(b);
-        const tail = normalTail(b);
+        kernel = Math.exp(-0.5 * b * b);
+        const pdf = kernel * INV_ROOT_2PI;
+        const tail = normalTailFrom(Math.abs(b), kernel);
         const h = (this.#heights[j]! / area) * (1 - this.#outlier);
         const width = b - aPrev;
         let zj: number;
@@ -191,7 +194,7 @@ export class QueueLikelihood {
           m1 += zj * middle;
           m2 += zj * (middle * middle + (width * width) / 12);
         } else {
-          const probability = aPrev > 0 || b > 0 ? tailPrev - tail : normalTail(-b) - normalTail(-aPrev);
+          const probability = aPrev >= 0 ? tailPrev - tail : b <= 0 ? tail - tailPrev : 1 - tail - tailPrev;
           zj = h * probability;
           m1 += h * (pdfPrev - pdf);
           m2 += h * (probability + aPrev * pdfPrev - b * pdf);
@@ -261,4 +264,5 @@ export class QueueLikelihood {
   }
 }
 
+const INV_ROOT_2PI = 0.3989422804014327;
 const MASS_SCRATCH = new Float64Array(PIECES);
