@@ -664,3 +664,29 @@ if (command === 'oracle') {
   console.log('ours', ours.map(v => (v * 1e6).toFixed(1)).join(' '), 'oracle', bounds.map(v => (v * 1e6).toFixed(1)).join(' '));
   console.log(`wander ${wander} poll ${poll}: ours ${(geo(ours) * 1e6).toFixed(1)} us, oracle ${(geo(bounds) * 1e6).toFixed(1)} us, ratio ${(geo(ours) / geo(bounds)).toFixed(3)}`);
 }
+if (command === 'cost') {
+  for (const family of ['wan', 'four', 'false2of5']) {
+    const r = simulate(family, 3);
+    for (let round = 0; round < 4; round++) {
+      const estimator = new EnsembleEstimator(options);
+      const cpu = process.cpuUsage();
+      const passes = Math.ceil(6000 / r.measurements.length);
+      for (let pass = 0; pass < passes; pass++) {
+        for (const m of r.measurements) {
+          estimator.observe({
+            source: m.server,
+            at: m.at + pass * 21600,
+            offset: m.offset,
+            delay: m.delay,
+            rootDelay: 0,
+            rootDispersion: 0,
+            precision: 1e-7,
+            stratum: 1,
+          });
+        }
+      }
+      const used = process.cpuUsage(cpu);
+      console.log(family, round, ((used.user + used.system) / r.measurements.length / passes).toFixed(1), 'us cpu/observation');
+    }
+  }
+}

@@ -181,9 +181,9 @@ export class ClockBank {
   /** Mixes the members and moves them `dt` seconds of local counter ahead. */
   predict(dt: number): void {
     if (!(dt > 0)) return;
-    // Several sources answer within a second: mixing once per burst is enough.
+    // Changes of wander are rare: mixing more often than this costs time and changes nothing.
     this.#unmixed += dt;
-    if (this.#unmixed >= 4) {
+    if (this.#unmixed >= 30) {
       this.#mix(this.#unmixed);
       this.#unmixed = 0;
     }
@@ -192,8 +192,7 @@ export class ClockBank {
     const decay = Math.exp(-dt / ageingTime);
     const ya = -ageingTime * Math.expm1(-dt / ageingTime);
     const xa = ageingTime * (dt - ya);
-    // Noise of the ageing is integrated over at most its own time constant: beyond it the trend has been forgotten.
-    const span = Math.min(dt, ageingTime);
+    const noise = ageingNoise(dt, ageingTime);
     for (let h = 0; h < this.#members.length; h++) {
       const { mean, cov } = this.#members[h]!;
       const { wander, ageing } = hypotheses[h]!;
@@ -202,38 +201,35 @@ export class ClockBank {
       for (let i = X; i < n; i++) mean[i]! += y * dt + a * xa;
       mean[Y] = y + a * ya;
       mean[A] = a * decay;
-      // P ← F·P·Fᵀ, rows then columns.
-      for (let j = 0; j < n; j++) {
-        const py = cov[Y * n + j]!;
-        const pa = cov[A * n + j]!;
-        for (let i = X; i < n; i++) cov[i * n + j]! += dt * py + xa * pa;
-        cov[Y * n + j] = py + ya * pa;
-        cov[A * n + j] = decay * pa;
-      }
-      for (let i = 0; i < n; i++) {
-        const row = i * n;
-        const py = cov[row + Y]!;
-        const pa = cov[row + A]!;
-        for (let j = X; j < n; j++) cov[row + j]! += dt * py + xa * pa;
-        cov[row + Y] = py + ya * pa;
-        cov[row + A] = decay * pa;
-      }
+      // P ← F·P·Fᵀ + Q, written out: every phase takes the same share of drift and ageing.
+      const pyy = cov[0]!;
+      const pya = cov[1]!;
+      const paa = cov[n + 1]!;
       const q = wander * wander;
       const g = ageing * ageing;
-      const qxx = whiteFm * dt + (q * dt ** 3) / 3 + (g * span ** 3 * dt * dt) / 20;
-      const qxy = (q * dt * dt) / 2 + (g * span ** 3 * dt) / 8;
-      const qxa = (g * span ** 3) / 6;
-      cov[0]! += q * dt + (g * span ** 3) / 3;
-      cov[1]! += (g * span * span) / 2;
-      cov[n]! += (g * span * span) / 2;
-      cov[n + 1]! += g * span;
+      const common =
+        dt * dt * pyy + 2 * dt * xa * pya + xa * xa * paa + whiteFm * dt + (q * dt ** 3) / 3 + g * noise.xx;
+      const crossY = dt * (pyy + ya * pya) + xa * (pya + ya * paa) + (q * dt * dt) / 2 + g * noise.xy;
+      const crossA = decay * (dt * pya + xa * paa) + g * noise.xa;
+      for (let i = X; i < n; i++) GAIN[i] = dt * cov[i * n]! + xa * cov[i * n + 1]!;
       for (let i = X; i < n; i++) {
-        cov[i]! += qxy;
-        cov[i * n]! += qxy;
-        cov[n + i]! += qxa;
-        cov[i * n + 1]! += qxa;
-        for (let j = X; j < n; j++) cov[i * n + j]! += qxx;
+        const row = i * n;
+        for (let j = X; j <= i; j++) {
+          const value = cov[row + j]! + GAIN[i]! + GAIN[j]! + common;
+          cov[row + j] = value;
+          cov[j * n + i] = value;
+        }
+        const py = cov[row]!;
+        const pa = cov[row + 1]!;
+        cov[row] = py + ya * pa + crossY;
+        cov[i] = cov[row]!;
+        cov[row + 1] = decay * pa + crossA;
+        cov[n + i] = cov[row + 1]!;
       }
+      cov[0] = pyy + 2 * ya * pya + ya * ya * paa + q * dt + g * noise.yy;
+      cov[1] = decay * (pya + ya * paa) + g * noise.ya;
+      cov[n] = cov[1]!;
+      cov[n + 1] = decay * decay * paa + g * noise.aa;
     }
   }
 
@@ -392,6 +388,22 @@ export class ClockBank {
     this.#members = load();
     this.#spare = load();
   }
+}
+
+/** Covariance that unit random-walk ageing builds up in `dt`; positive semi-definite for any dt. */
+function ageingNoise(dt: number, time: number) {
+  if (dt < time / 2) {
+    const dt2 = dt * dt;
+    const dt3 = dt2 * dt;
+    return { xx: (dt3 * dt2) / 20, xy: (dt2 * dt2) / 8, xa: dt3 / 6, yy: dt3 / 3, ya: dt2 / 2, aa: dt };
+  }
+  // Long gaps: as if all of what is remembered had come at once, half a memory before the end of its span.
+  const span = Math.min(dt, time / 2);
+  const rest = dt - span / 2;
+  const aa = Math.exp(-rest / time);
+  const ya = time * (1 - aa);
+  const xa = time * (rest - ya);
+  return { xx: span * xa * xa, xy: span * xa * ya, xa: span * xa * aa, yy: span * ya * ya, ya: span * ya * aa, aa: span * aa * aa };
 }
 
 const GAIN = new Float64Array(64);

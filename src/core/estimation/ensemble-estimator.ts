@@ -41,6 +41,7 @@ const HYPOTHESES: readonly WanderHypothesis[] = [
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
   { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.05 },
   { wander: 1e-6, ageing: 0, initialDrift: 5e-2, weight: 0.02 },
+  { wander: 1e-9, ageing: 1e-11, initialDrift: 5e-5, weight: 0.2 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
   { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
@@ -49,7 +50,7 @@ const HYPOTHESES: readonly WanderHypothesis[] = [
 const DEFAULTS: Required<EnsembleOptions> = {
   hypotheses: HYPOTHESES,
   whiteFm: 1e-19,
-  ageingTime: 3600,
+  ageingTime: 7200,
   switchTime: 1e5,
   stampNoise: 1e-7,
   outlier: 0.003,

@@ -24,6 +24,6 @@ export function insert(sorted: number[], value: number): void {
 /** Takes one `value` out of an ascending array. */
 export function remove(sorted: number[], value: number): void {
   const at = lowerBound(sorted, value);
-  sorted.copyWithin(at, at + 1);
+  for (let i = at + 1; i < sorted.length; i++) sorted[i - 1] = sorted[i]!;
   sorted.pop();
 }
