@@ -141,7 +141,7 @@ function score(r: Recording, options: EnsembleOptions): Score & { perObservation
     bound: bound / n,
     chronyRms: rms(theirs),
     chronyP99: quantile(Float64Array.from(theirs), 0.99),
-    quantiles: ratios.filter((_, i) => i % 20 === 0).map(v => v * (estimate?.scale95 ?? 1.96)),
+    quantiles: ratios.filter((_, i) => i % 20 === 0).map(v => v * 1.96),
     perObservation: (spent * 1000) / r.measurements.length,
   };
 }

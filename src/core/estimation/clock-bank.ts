@@ -320,6 +320,25 @@ export class ClockBank {
     return { mean, variance };
   }
 
+  /** Weight, mean and variance of Σ form_s·x_s in each member that matters. */
+  marginals(form: Float64Array): { weight: number; mean: number; variance: number }[] {
+    const n = this.#dim;
+    const out: { weight: number; mean: number; variance: number }[] = [];
+    for (const m of this.#members) {
+      if (m.weight < 1e-3) continue;
+      let mean = 0;
+      let variance = 0;
+      for (let i = X; i < n; i++) {
+        const f = form[i - X]!;
+        if (f === 0) continue;
+        mean += f * m.mean[i]!;
+        for (let j = X; j < n; j++) variance += f * form[j - X]! * m.cov[i * n + j]!;
+      }
+      out.push({ weight: m.weight, mean, variance });
+    }
+    return out;
+  }
+
   /** Mean random-walk FM in force, 1/s. */
   get randomWalkFm(): number {
     let sum = 0;

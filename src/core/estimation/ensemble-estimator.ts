@@ -1,3 +1,4 @@
+import { mixtureQuantile } from './mixture-quantile.js';
 import { BaseDelay } from './base-delay.js';
 import { consensus } from './bias-consensus.js';
 import { ClockBank, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
@@ -340,6 +341,24 @@ export class EnsembleEstimator {
     chosen.forEach((s, k) => {
       p01 += result.weights[k]! * cov[2 + s]!;
     });
+    const form = new Float64Array(n);
+    let linear = 0;
+    chosen.forEach((i, k) => {
+      form[i] = result.weights[k]!;
+      chosen.forEach((j, l) => {
+        linear += result.weights[k]! * result.weights[l]! * cov[(2 + i) * dim + 2 + j]!;
+      });
+    });
+    // What the consensus adds for the biases belongs to every member alike.
+    const extra = Math.max(0, result.variance - linear);
+    const parts = this.#bank.marginals(form).map(p => ({ ...p, variance: p.variance + extra }));
+    const centre = result.offset;
+    let formMean = 0;
+    for (let i = 0; i < n; i++) formMean += form[i]! * mean[2 + i]!;
+    const deviation = Math.sqrt(result.variance);
+    const shift = centre - formMean;
+    const scale68 = mixtureQuantile(parts, centre - shift, deviation, 0.68);
+    const scale95 = mixtureQuantile(parts, centre - shift, deviation, 0.95);
     const meanDrift = drift + mean[1]! * this.#options.ageingTime;
     return {
       at: this.#at,
@@ -352,8 +371,8 @@ export class EnsembleEstimator {
       p11: cov[0]!,
       whiteFm,
       randomWalkFm: this.#bank.randomWalkFm,
-      scale68: 1,
-      scale95: 1.96,
+      scale68,
+      scale95,
       maxError: Math.max(high - result.offset, result.offset - low, 0),
       maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
     };
