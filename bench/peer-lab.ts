@@ -239,6 +239,8 @@ interface Link {
   queue(draw: Draw): number;
   /** Extra queueing while congested: mean there and back, s. */
   congestion?: { up: number; down: number; on: number; off: number };
+  /** Extra queueing both ways during the last `length` of every `period`, s. */
+  periodic?: { mean: number; period: number; length: number };
   serverOffset: number;
 }
 
@@ -382,6 +384,53 @@ const SIMULATED: Record<string, (d: Draw) => World> = {
     };
   },
 };
+/** The recordings' own families, for calibration over many seeds. */
+const peerLink = (base: number, mean: number): Link => ({
+  up: base,
+  down: base,
+  queue: exponentialQueue(mean),
+  serverOffset: 0,
+});
+const peerWorld = (links: Link[], more: Partial<World> = {}): World => ({
+  duration: 21600,
+  poll: 64,
+  wander: 1e-9,
+  whiteFm: 0,
+  drift: 2e-5,
+  offset: 0.05,
+  links,
+  ...more,
+});
+const wanExp = () => peerLink(0.01, 0.001);
+const heavyQueue = (q: Draw) => {
+  let s = q.exponential(0.0005) + Math.min(0.5, 0.0003 * ((1 - q.uniform()) ** (-1 / 1.5) - 1));
+  if (q.uniform() < 0.02) s += 0.04 + q.exponential(0.01);
+  return s;
+};
+Object.assign(SIMULATED, {
+  'p-lan': () => peerWorld([peerLink(0.0001, 0.00001)]),
+  'p-wan': () => peerWorld([wanExp()]),
+  'p-heavy': () => peerWorld([{ ...wanExp(), queue: heavyQueue }]),
+  'p-four': () => peerWorld([peerLink(0.008, 0.001), peerLink(0.012, 0.0008), peerLink(0.018, 0.002), peerLink(0.03, 0.003)]),
+  'p-false': () =>
+    peerWorld([
+      wanExp(),
+      peerLink(0.011, 0.001),
+      peerLink(0.012, 0.001),
+      { ...wanExp(), serverOffset: 0.1 },
+      { ...peerLink(0.011, 0.001), serverOffset: 0.1 },
+    ]),
+  'p-freq': () => peerWorld([wanExp()], { frequencyStep: { at: 10800, by: 5e-6 } }),
+  'p-time': () => peerWorld([wanExp()], { timeStep: { at: 10800, by: 0.2 } }),
+  'p-temp': () => peerWorld([wanExp()], { sine: { amplitude: 2e-6, period: 14400 } }),
+  'p-sparse': () => peerWorld([wanExp()], { poll: 1024, duration: 86400 }),
+  'p-outage': () => peerWorld([wanExp()], { duration: 28800, gap: { from: 10800, to: 18000 } }),
+  'p-bad': () => peerWorld([wanExp()], { wander: 1e-7 }),
+  'p-congestion': () => peerWorld([{ ...wanExp(), periodic: { mean: 0.02, period: 1800, length: 600 } }]),
+  'p-poll256': () => peerWorld([wanExp()], { poll: 256 }),
+  'p-oneway': () => peerWorld([{ ...wanExp(), congestion: { up: 0.01, down: 0, on: 900, off: 1800 } }]),
+  'p-routesym': () => peerWorld([{ ...wanExp(), change: { at: 9000, up: 0.005, down: 0.005 } }]),
+});
 const ASYMMETRIC = new Set(['route', 'fourbias']);
 
 function simulate(family: string, seed: number): Recording & { world: World } {
@@ -431,6 +480,10 @@ function simulate(family: string, seed: number): Recording & { world: World } {
           u += link.congestion.up ? cu : 0;
           b += link.congestion.down ? cb : 0;
         }
+      }
+      if (link.periodic && t % link.periodic.period > link.periodic.period - link.periodic.length) {
+        u += d.exponential(link.periodic.mean);
+        b += d.exponential(link.periodic.mean);
       }
       if (link.change && t > link.change.at) {
         u += link.change.up;
@@ -515,7 +568,7 @@ function lab(filter: string, seeds: number, options: EnsembleOptions, first = 1)
   let count = 0;
   let line = '';
   for (const family of Object.keys(SIMULATED)) {
-    if (filter && !family.includes(filter)) continue;
+    if (filter ? !family.includes(filter) : family.startsWith('p-')) continue;
     const ratios: number[] = [];
     const pooled: number[] = [];
     let in68 = 0;
