@@ -17,6 +17,11 @@ export interface EnsembleOptions {
   readonly switchTime?: number;
   /** Noise of the stamps beyond their precision, s. */
   readonly stampNoise?: number;
+  /**
+   * Blur of the ends of the likelihood, in queueing scales: queues of several hops are hardly ever all empty, so the
+   * exponential law's sharp ends are overconfident.
+   */
+  readonly softness?: number;
   /** Chance that an exchange obeys no queueing law. */
   readonly outlier?: number;
   /** Chance of a phase step per exchange. */
@@ -54,6 +59,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   ageingTime: 7200,
   switchTime: 1e5,
   stampNoise: 1e-7,
+  softness: 0.02,
   outlier: 0.003,
   stepChance: 1e-4,
   biasShare: 0.2,
@@ -207,7 +213,7 @@ export class EnsembleEstimator {
   }
 
   #measure(source: Source, o: Observation): void {
-    const { hypotheses, stampNoise, outlier, stepChance, biasWander } = this.#options;
+    const { hypotheses, stampNoise, softness, outlier, stepChance, biasWander } = this.#options;
     const change = source.path.add(Math.max(o.delay, 0));
     if (change) this.#reroute(source, this.#sources.indexOf(source), o, change);
     const index = this.#sources.indexOf(source);
@@ -225,7 +231,7 @@ export class EnsembleEstimator {
     const scale = base.known ? path.scaleAbove(base.mean, 0) : path.scale;
     const floor = base.known ? base.mean : path.minimum - path.shortfall;
     const excess = Math.max(o.delay - floor, 0);
-    const noise = Math.hypot(stamps, (base.known ? base.deviation : path.shortfallDeviation) / 2);
+    const noise = Math.hypot(stamps, softness * scale, (base.known ? base.deviation : path.shortfallDeviation) / 2);
     const age = o.at - source.seenAt;
     if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
     this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
