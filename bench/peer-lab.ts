@@ -411,7 +411,8 @@ Object.assign(SIMULATED, {
   'p-lan': () => peerWorld([peerLink(0.0001, 0.00001)]),
   'p-wan': () => peerWorld([wanExp()]),
   'p-heavy': () => peerWorld([{ ...wanExp(), queue: heavyQueue }]),
-  'p-four': () => peerWorld([peerLink(0.008, 0.001), peerLink(0.012, 0.0008), peerLink(0.018, 0.002), peerLink(0.03, 0.003)]),
+  'p-four': () =>
+    peerWorld([peerLink(0.008, 0.001), peerLink(0.012, 0.0008), peerLink(0.018, 0.002), peerLink(0.03, 0.003)]),
   'p-false': () =>
     peerWorld([
       wanExp(),
@@ -599,25 +600,25 @@ function lab(filter: string, seeds: number, options: EnsembleOptions, first = 1)
     if (process.env['QUIET'] === '1') {
       line += `${family} ${g.toFixed(3)} ${(100 * in68).toFixed(0)}/${(100 * in95).toFixed(1)}  `;
     } else
-    console.log(
-      family.padEnd(12),
-      'rms us',
-      (geo(absolute) * 1e6).toFixed(2).padStart(8),
-      'ratio',
-      g.toFixed(3),
-      'worst',
-      `${top.toFixed(2)}(${topSeed})`,
-      'c68',
-      in68.toFixed(3),
-      'c95',
-      in95.toFixed(3),
-      's68',
-      pooled[Math.floor(pooled.length * 0.68)]!.toFixed(2),
-      's95',
-      (pooled[Math.floor(pooled.length * 0.95)]! / 1.96).toFixed(2),
-      'bound',
-      bound.toFixed(5),
-    );
+      console.log(
+        family.padEnd(12),
+        'rms us',
+        (geo(absolute) * 1e6).toFixed(2).padStart(8),
+        'ratio',
+        g.toFixed(3),
+        'worst',
+        `${top.toFixed(2)}(${topSeed})`,
+        'c68',
+        in68.toFixed(3),
+        'c95',
+        in95.toFixed(3),
+        's68',
+        pooled[Math.floor(pooled.length * 0.68)]!.toFixed(2),
+        's95',
+        (pooled[Math.floor(pooled.length * 0.95)]! / 1.96).toFixed(2),
+        'bound',
+        bound.toFixed(5),
+      );
   }
   if (line) console.log(line);
   console.log(`geo ${geo(all).toFixed(4)}  ${(spent / count).toFixed(1)} us/observation`);
@@ -712,10 +713,17 @@ if (command === 'oracle') {
   for (let seed = 1; seed <= seeds; seed++) {
     const r = simulate('oracle', seed);
     ours.push(score(r, options).rms);
-    bounds.push(process.env["NOBOUND"] ? 1 : oracle(r, 0.001));
+    bounds.push(process.env['NOBOUND'] ? 1 : oracle(r, 0.001));
   }
-  console.log('ours', ours.map(v => (v * 1e6).toFixed(1)).join(' '), 'oracle', bounds.map(v => (v * 1e6).toFixed(1)).join(' '));
-  console.log(`wander ${wander} poll ${poll}: ours ${(geo(ours) * 1e6).toFixed(1)} us, oracle ${(geo(bounds) * 1e6).toFixed(1)} us, ratio ${(geo(ours) / geo(bounds)).toFixed(3)}`);
+  console.log(
+    'ours',
+    ours.map(v => (v * 1e6).toFixed(1)).join(' '),
+    'oracle',
+    bounds.map(v => (v * 1e6).toFixed(1)).join(' '),
+  );
+  console.log(
+    `wander ${wander} poll ${poll}: ours ${(geo(ours) * 1e6).toFixed(1)} us, oracle ${(geo(bounds) * 1e6).toFixed(1)} us, ratio ${(geo(ours) / geo(bounds)).toFixed(3)}`,
+  );
 }
 if (command === 'cost') {
   for (const family of ['wan', 'four', 'false2of5']) {
@@ -739,7 +747,12 @@ if (command === 'cost') {
         }
       }
       const used = process.cpuUsage(cpu);
-      console.log(family, round, ((used.user + used.system) / r.measurements.length / passes).toFixed(1), 'us cpu/observation');
+      console.log(
+        family,
+        round,
+        ((used.user + used.system) / r.measurements.length / passes).toFixed(1),
+        'us cpu/observation',
+      );
     }
   }
 }

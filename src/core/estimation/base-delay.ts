@@ -19,7 +19,7 @@ export class BaseDelay {
   #deviation = 0;
 
   constructor(
-    private readonly points = 24,
+    private readonly points = 20,
     private readonly memory = 1000,
   ) {
     this.#logs = new Float64Array(points);

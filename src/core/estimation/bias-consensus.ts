@@ -30,22 +30,27 @@ export function consensus(
   if (n === 1) return { offset: phases[0]!, variance: covariance(0, 0), weights: [1], biased: [0] };
   const centre = phases[0]!;
   const sets = hypotheses(n);
-  const results: { log: number; offset: number; variance: number; weights: Float64Array; set: number }[] = [];
-  let best = Number.NEGATIVE_INFINITY;
-  const v = new Float64Array(n * n);
+  const { p, v, ones, d } = scratch(n);
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) p[i * n + j] = covariance(i, j);
+  let total = 0;
+  let top = Number.NEGATIVE_INFINITY;
+  let first = 0;
+  let second = 0;
+  const weights = new Array<number>(n).fill(0);
+  const biased = new Array<number>(n).fill(0);
   for (const set of sets) {
-    let prior = 0;
+    let log = 0;
+    v.set(p);
     for (let i = 0; i < n; i++) {
-      const biased = (set >> i) & 1;
-      prior += Math.log(biased ? share[i]! : 1 - share[i]!);
-      for (let j = 0; j < n; j++) v[i * n + j] = covariance(i, j);
-      const tau = biased ? wide[i]! : narrow[i]!;
+      const apart = (set >> i) & 1;
+      log += Math.log(apart ? share[i]! : 1 - share[i]!);
+      const tau = apart ? wide[i]! : narrow[i]!;
       v[i * n + i]! += tau * tau;
+      ones[i] = 1;
+      d[i] = phases[i]! - centre;
     }
     const logDet = cholesky(v, n);
     if (!Number.isFinite(logDet)) continue;
-    const ones = new Float64Array(n).fill(1);
-    const d = Float64Array.from(phases, p => p - centre);
     solveLower(v, ones, n);
     solveLower(v, d, n);
     let information = 0;
@@ -57,30 +62,59 @@ export function consensus(
       square += d[i]! * d[i]!;
     }
     const offset = cross / information;
-    const log = prior - 0.5 * (logDet + Math.log(information) + square - cross * offset);
+    log -= 0.5 * (logDet + Math.log(information) + square - cross * offset);
+    if (log < top - 25) continue;
     solveUpper(v, ones, n);
-    for (let i = 0; i < n; i++) ones[i]! /= information;
-    results.push({ log, offset, variance: 1 / information, weights: ones, set });
-    if (log > best) best = log;
-  }
-  let total = 0;
-  let offset = 0;
-  const weights = new Array<number>(n).fill(0);
-  const biased = new Array<number>(n).fill(0);
-  for (const r of results) total += Math.exp(r.log - best);
-  for (const r of results) {
-    const w = Math.exp(r.log - best) / total;
-    offset += w * r.offset;
+    if (log > top) {
+      // Sums are kept relative to the best hypothesis so far.
+      const fade = Math.exp(top - log);
+      total *= fade;
+      first *= fade;
+      second *= fade;
+      for (let i = 0; i < n; i++) {
+        weights[i]! *= fade;
+        biased[i]! *= fade;
+      }
+      top = log;
+    }
+    const w = Math.exp(log - top);
+    total += w;
+    first += w * offset;
+    second += w * (1 / information + offset * offset);
     for (let i = 0; i < n; i++) {
-      weights[i]! += w * r.weights[i]!;
-      if ((r.set >> i) & 1) biased[i]! += w;
+      weights[i]! += (w * ones[i]!) / information;
+      if ((set >> i) & 1) biased[i]! += w;
     }
   }
-  let variance = 0;
-  for (const r of results) {
-    variance += (Math.exp(r.log - best) / total) * (r.variance + (r.offset - offset) ** 2);
+  const offset = first / total;
+  for (let i = 0; i < n; i++) {
+    weights[i]! /= total;
+    biased[i]! /= total;
   }
-  return { offset: centre + offset, variance, weights, biased };
+  return { offset: centre + offset, variance: second / total - offset * offset, weights, biased };
+}
+
+interface Scratch {
+  readonly p: Float64Array;
+  readonly v: Float64Array;
+  readonly ones: Float64Array;
+  readonly d: Float64Array;
+}
+
+const SCRATCH = new Map<number, Scratch>();
+
+function scratch(n: number): Scratch {
+  let known = SCRATCH.get(n);
+  if (!known) {
+    known = {
+      p: new Float64Array(n * n),
+      v: new Float64Array(n * n),
+      ones: new Float64Array(n),
+      d: new Float64Array(n),
+    };
+    SCRATCH.set(n, known);
+  }
+  return known;
 }
 
 const SETS = new Map<number, readonly number[]>();

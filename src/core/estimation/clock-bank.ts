@@ -325,7 +325,7 @@ export class ClockBank {
     const n = this.#dim;
     const out: { weight: number; mean: number; variance: number }[] = [];
     for (const m of this.#members) {
-      if (m.weight < 1e-3) continue;
+      if (m.weight < 3e-3) continue;
       let mean = 0;
       let variance = 0;
       for (let i = X; i < n; i++) {
@@ -398,7 +398,11 @@ export class ClockBank {
   }
 
   restore(state: unknown): void {
-    const { dim, unmixed, members } = state as { dim: number; unmixed: number; members: { weight: number; mean: number[]; cov: number[] }[] };
+    const { dim, unmixed, members } = state as {
+      dim: number;
+      unmixed: number;
+      members: { weight: number; mean: number[]; cov: number[] }[];
+    };
     if (members.length !== this.#members.length) throw new Error('the saved bank has other hypotheses');
     this.#dim = dim;
     this.#unmixed = unmixed;
@@ -422,7 +426,14 @@ function ageingNoise(dt: number, time: number) {
   const aa = Math.exp(-rest / time);
   const ya = time * (1 - aa);
   const xa = time * (rest - ya);
-  return { xx: span * xa * xa, xy: span * xa * ya, xa: span * xa * aa, yy: span * ya * ya, ya: span * ya * aa, aa: span * aa * aa };
+  return {
+    xx: span * xa * xa,
+    xy: span * xa * ya,
+    xa: span * xa * aa,
+    yy: span * ya * ya,
+    ya: span * ya * aa,
+    aa: span * aa * aa,
+  };
 }
 
 const GAIN = new Float64Array(64);

@@ -32,7 +32,7 @@ export class QueueLaw {
   readonly #strength: number;
 
   /** `memory` and `strength` (of the prior) in exchanges. */
-  constructor(memory = 32, strength = 8) {
+  constructor(memory = 64, strength = 4) {
     this.#memory = memory;
     this.#strength = strength;
   }
