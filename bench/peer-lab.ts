@@ -8,7 +8,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { EnsembleEstimator, type EnsembleOptions } from '../src/core/estimation/ensemble-estimator.js';
+import {
+  DEFAULT_HYPOTHESES,
+  EnsembleEstimator,
+  type EnsembleOptions,
+} from '../src/core/estimation/ensemble-estimator.js';
 import { type ClockEstimate, offsetAfter, varianceAfter } from '../src/core/estimation/observation.js';
 
 function csv(path: string): { header: string[]; rows: number[][] } {
@@ -754,5 +758,30 @@ if (command === 'cost') {
         'us cpu/observation',
       );
     }
+  }
+}
+
+/** What each idea is worth: the default, and the default without it, on recordings and on simulated families. */
+if (command === 'ablation') {
+  const bank = DEFAULT_HYPOTHESES;
+  const variants: Record<string, EnsembleOptions> = {
+    default: {},
+    'one wander (1e-8)': { hypotheses: [{ wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 1 }] },
+    'no ageing member': { hypotheses: bank.filter(h => h.ageing === 0) },
+    'no delay-deaf members': { hypotheses: bank.filter(h => h.delaysTell !== false) },
+    'no base posterior': { without: ['base-delay'] },
+    'normal likelihood e²/12': { without: ['queue-likelihood'] },
+    'no congestion law': { without: ['queue-law'] },
+    'no routes': { without: ['routes'] },
+    'no steps': { without: ['steps'] },
+    'no selection': { without: ['selection'] },
+    'no bias hypotheses': { biasShare: 1e-9 },
+    'no soft ends': { softness: 0 },
+  };
+  process.env['QUIET'] = '1';
+  for (const [name, variant] of Object.entries(variants)) {
+    console.log(`\n## ${name}`);
+    peer('/work/shared/peer', '', variant, true);
+    lab('', Number(rest[0] ?? 5), variant);
   }
 }

@@ -61,7 +61,7 @@ export class BaseDelay {
     // What any other exchange would give, whatever the base: keeps one odd exchange from deciding.
     const odd = 1e-5 * Math.exp(-Math.max(0, delay - this.#mean) / (8 * scale)) * Math.min(1, scale / blur);
     for (let j = 0; j < this.points; j++) {
-      const excess = delay - this.#at(j);
+      const excess = Math.max(delay - this.#at(j), 0);
       const half = excess / 2;
       const a = (Math.abs(residual) - half) / blur;
       const b = (Math.abs(residual) + half) / blur;

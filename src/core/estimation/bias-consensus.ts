@@ -119,11 +119,11 @@ function scratch(n: number): Scratch {
 
 const SETS = new Map<number, readonly number[]>();
 
-/** Sets of biased sources that are considered: all but "everyone" for up to four, at most three of more. */
+/** Sets of biased sources that are considered: all but "everyone" for up to four, at most two of more. */
 function hypotheses(n: number): readonly number[] {
   const known = SETS.get(n);
   if (known) return known;
-  const most = n <= 4 ? n - 1 : n <= 6 ? 3 : 2;
+  const most = n <= 4 ? n - 1 : 2;
   const sets: number[] = [];
   for (let set = 0; set < 1 << n; set++) if (bits(set) <= most) sets.push(set);
   SETS.set(n, sets);

@@ -9,7 +9,11 @@ import { PathStatistics, type RouteChange } from './path-statistics.js';
 import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
 import { intersect } from './selection.js';
 
+/** Parts that can be left out, for the table of what each is worth. */
+export type Idea = 'base-delay' | 'queue-likelihood' | 'queue-law' | 'routes' | 'steps' | 'selection';
+
 export interface EnsembleOptions {
+  readonly without?: readonly Idea[];
   readonly hypotheses?: readonly WanderHypothesis[];
   /** White FM of the local counter, s²/s. */
   readonly whiteFm?: number;
@@ -40,7 +44,7 @@ export interface EnsembleOptions {
   readonly window?: number;
 }
 
-const HYPOTHESES: readonly WanderHypothesis[] = [
+export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
   { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.7 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
   { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.6 },
@@ -56,7 +60,8 @@ const HYPOTHESES: readonly WanderHypothesis[] = [
 ];
 
 const DEFAULTS: Required<EnsembleOptions> = {
-  hypotheses: HYPOTHESES,
+  without: [],
+  hypotheses: DEFAULT_HYPOTHESES,
   whiteFm: 1e-19,
   ageingTime: 7200,
   switchTime: 1e5,
@@ -133,6 +138,10 @@ export class EnsembleEstimator {
     return this.#estimate();
   }
 
+  #uses(idea: Idea): boolean {
+    return !this.#options.without.includes(idea);
+  }
+
   #restart(): void {
     this.#bank = this.#newBank();
     this.#sources = [];
@@ -170,7 +179,7 @@ export class EnsembleEstimator {
       rerouted: 0,
       path: new PathStatistics(this.#options.window),
       base: new BaseDelay(),
-      law: new QueueLaw(),
+      law: this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet(),
       scatter: new OffsetScatter(),
       low: Number.NEGATIVE_INFINITY,
       high: Number.POSITIVE_INFINITY,
@@ -218,7 +227,7 @@ export class EnsembleEstimator {
   #measure(source: Source, o: Observation): void {
     const { hypotheses, stampNoise, softness, outlier, stepChance, biasWander } = this.#options;
     const change = source.path.add(Math.max(o.delay, 0));
-    if (change) this.#reroute(source, this.#sources.indexOf(source), o, change);
+    if (change && this.#uses('routes')) this.#reroute(source, this.#sources.indexOf(source), o, change);
     const index = this.#sources.indexOf(source);
     const { path, law } = source;
     const { base } = source;
@@ -228,7 +237,7 @@ export class EnsembleEstimator {
     const blur = Math.sqrt(before.variance + stamps * stamps);
     // What the delays alone allow: the base is below their minimum, and not by many times the expected shortfall.
     const implausible = base.mean > path.minimum || base.mean < path.minimum - 4 * path.shortfall;
-    if (path.count >= 8 && (!base.known || implausible)) {
+    if (path.count >= 8 && this.#uses('base-delay') && (!base.known || implausible)) {
       base.start(path.minimum, path.shortfall, path.shortfallDeviation);
     } else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0), law.quiet);
     const scale = base.known ? path.scaleAbove(base.mean, 0) : path.scale;
@@ -240,22 +249,25 @@ export class EnsembleEstimator {
     this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
     source.scatter.add(o.at, o.offset);
     const scatter = Math.hypot(source.scatter.deviation(Math.max(o.delay / 2, noise)), noise);
+    const queued = this.#uses('queue-likelihood');
     const update: PhaseUpdate = (mean, variance, weight, member) =>
       hypotheses[member]!.delaysTell === false
         ? this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8)
-        : this.#likelihood.update(mean, variance, weight);
+        : queued
+          ? this.#likelihood.update(mean, variance, weight)
+          : this.#likelihood.updateNormal(mean, variance, Math.hypot(excess / Math.sqrt(12), noise), true);
 
     // A step is the only explanation left when the residual is many times what queueing and drift allow.
     const sd = Math.sqrt(before.variance + noise * noise);
     const beyond = Math.abs(residual) - this.#likelihood.half;
-    if (path.count > 4 && beyond > 4 * sd) {
+    if (path.count > 4 && beyond > 4 * sd && this.#uses('steps')) {
       const log = this.#bank.logEvidence(index, update);
       const logStep = Math.log(stepChance / (20 * (Math.abs(residual) + 1e-9)));
       if (logStep > log) this.#stepped(source, index, o, residual);
     }
 
     this.#bank.updatePhase(index, update, !source.trusted);
-    this.#likelihood.teach(law, scale);
+    if (this.#uses('queue-law')) this.#likelihood.teach(law, scale);
 
     const bound = correctness(o, 2.5e-7);
     source.low = bound.low;
@@ -330,7 +342,7 @@ export class EnsembleEstimator {
     });
     const { truechimers, low, high } = intersect(intervals.filter((_, i) => !this.#sources[i]!.ghost));
     let live = 0;
-    for (const s of this.#sources) if (!s.ghost) s.trusted = truechimers[live++]!;
+    for (const s of this.#sources) if (!s.ghost) s.trusted = truechimers[live++]! || !this.#uses('selection');
     for (const s of this.#sources) {
       if (s.ghost) s.trusted = this.#sources.some(o => !o.ghost && o.name === s.name && o.trusted);
     }

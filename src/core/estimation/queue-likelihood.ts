@@ -60,6 +60,14 @@ export class QueueLaw {
     }
   }
 
+  /** A law that knows of no congestion and learns none. */
+  static quiet(): QueueLaw {
+    const law = new QueueLaw();
+    law.#weights.fill(0);
+    law.#weights[0] = 1;
+    return law;
+  }
+
   /** Share of exchanges that meet no congestion. */
   get quiet(): number {
     return this.#weights[0]!;
@@ -138,7 +146,8 @@ export class QueueLikelihood {
       const a = this.#edges[j]!;
       const b = this.#edges[j + 1]!;
       const r = -(a + b) / 2;
-      const height = law.density(half + r, half - r, scale);
+      // A delay far beyond every law: flat.
+      const height = Math.max(law.density(half + r, half - r, scale), 1e-250);
       this.#heights[j] = height;
       area += height * (b - a);
     }

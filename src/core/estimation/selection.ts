@@ -16,6 +16,8 @@ export function intersect(intervals: readonly CorrectnessInterval[]): {
   readonly high: number;
   readonly majority: boolean;
 } {
+  const only = intervals.length === 1 ? intervals[0] : undefined;
+  if (only) return { truechimers: [true], low: only.low, high: only.high, majority: true };
   const ends = intervals.flatMap(({ low, high }) => [
     { at: low, opens: true },
     { at: high, opens: false },
