@@ -67,7 +67,7 @@ export class BaseDelay {
       const b = (Math.abs(residual) + half) / blur;
       const inside = half > 0 ? Math.max(normalTail(a) - normalTail(b), 0) : 0;
       const queue = quiet * Math.exp(-excess / scale) + ((1 - quiet) / 64) * Math.exp(-excess / (8 * scale));
-      this.#logs[j] = this.#logs[j]! * (1 - 1 / this.memory) + Math.log(queue * inside + odd);
+      this.#logs[j] = this.#logs[j]! * (1 - 1 / this.memory) + Math.log(queue * inside + odd + 1e-280);
     }
     this.#summarise();
     const width = this.#step * (this.points - 1);
