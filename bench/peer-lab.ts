@@ -113,8 +113,7 @@ function score(r: Recording, options: EnsembleOptions): Score & { perObservation
           'drift',
           (e.drift * 1e6).toFixed(4),
           (Math.sqrt(e.p11) * 1e6).toFixed(4),
-          'base',
-          JSON.stringify(estimator.peek()),
+          JSON.stringify(estimator.sources()),
           'rw',
           Math.sqrt(e.randomWalkFm).toExponential(1),
         );

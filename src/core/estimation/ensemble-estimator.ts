@@ -79,6 +79,17 @@ const DEFAULTS: Required<EnsembleOptions> = {
   window: 512,
 };
 
+export interface SourceReport {
+  readonly source: string;
+  /** The route that this describes is no longer taken. */
+  readonly abandonedRoute: boolean;
+  readonly trusted: boolean;
+  /** Offset by this source less the estimate's, s. */
+  readonly apparentOffset: number;
+  readonly baseDelay: number;
+  readonly queueing: number;
+}
+
 interface Source {
   readonly name: string;
   /** A route that is no longer taken: its phase lives on, carried by the drift, as a witness against the new one. */
@@ -399,12 +410,17 @@ export class EnsembleEstimator {
     };
   }
 
-  peek(): unknown {
-    return this.#sources.map(s =>
-      [s.base.mean, s.base.deviation, s.path.minimum, s.path.scaleAbove(s.base.mean, 0)].map(
-        v => +(v * 1e6).toFixed(1),
-      ),
-    );
+  /** What is believed of each source, for reports: names, biases against the answer, base delay and queueing (s). */
+  sources(): readonly SourceReport[] {
+    const answer = this.#estimate().offset;
+    return this.#sources.map((s, i) => ({
+      source: s.name,
+      abandonedRoute: s.ghost,
+      trusted: s.trusted,
+      apparentOffset: this.#bank.phase(i).mean - answer,
+      baseDelay: s.base.known ? s.base.mean : s.path.minimum,
+      queueing: s.base.known ? s.path.scaleAbove(s.base.mean, 0) : s.path.scale,
+    }));
   }
 
   snapshot(): unknown {
@@ -424,8 +440,8 @@ export class EnsembleEstimator {
 
   restore(state: unknown): void {
     const saved = state as {
-      at: number;
-      steppedAt: number;
+      at: number | null;
+      steppedAt: number | null;
       bank: unknown;
       sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
         path: number[];
@@ -434,8 +450,9 @@ export class EnsembleEstimator {
         scatter: ReturnType<OffsetScatter['snapshot']>;
       })[];
     };
-    this.#at = saved.at;
-    this.#steppedAt = saved.steppedAt;
+    // JSON has no NaN and no infinities: what was one of them comes back as null.
+    this.#at = saved.at ?? Number.NaN;
+    this.#steppedAt = saved.steppedAt ?? Number.NEGATIVE_INFINITY;
     this.#bank = this.#newBank();
     this.#bank.restore(saved.bank);
     this.#sources = saved.sources.map(s => {
@@ -447,7 +464,16 @@ export class EnsembleEstimator {
       law.restore(s.law);
       const scatter = new OffsetScatter();
       scatter.restore(s.scatter);
-      return { ...s, path, base, law, scatter };
+      return {
+        ...s,
+        path,
+        base,
+        law,
+        scatter,
+        low: s.low ?? Number.NEGATIVE_INFINITY,
+        high: s.high ?? Number.POSITIVE_INFINITY,
+        jumpAt: s.jumpAt ?? Number.NEGATIVE_INFINITY,
+      };
     });
   }
 }
