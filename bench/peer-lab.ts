@@ -774,7 +774,7 @@ if (command === 'ablation') {
     'no routes': { without: ['routes'] },
     'no steps': { without: ['steps'] },
     'no selection': { without: ['selection'] },
-    'no bias hypotheses': { biasShare: 1e-9 },
+    'no bias hypotheses': { biasWide: 0.0005 },
     'no soft ends': { softness: 0 },
   };
   process.env['QUIET'] = '1';

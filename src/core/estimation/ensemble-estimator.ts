@@ -32,6 +32,8 @@ export interface EnsembleOptions {
   readonly stepChance?: number;
   /** Chance that a path is asymmetric, and by how much of its delay (standard deviations). */
   readonly biasShare?: number;
+  /** The same for a route that was left. */
+  readonly ghostShare?: number;
   readonly biasWide?: number;
   readonly biasNarrow?: number;
   /** Wander of a path's bias, as a share of the delay per √day. */
@@ -70,11 +72,12 @@ const DEFAULTS: Required<EnsembleOptions> = {
   outlier: 0.003,
   stepChance: 1e-4,
   biasShare: 0.2,
+  ghostShare: 0.01,
   biasWide: 0.05,
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread: 0.92,
+  spread: 0.97,
   maxSources: 8,
   window: 512,
 };
@@ -323,7 +326,7 @@ export class EnsembleEstimator {
   }
 
   #estimate(): ClockEstimate {
-    const { biasShare, biasWide, biasNarrow, whiteFm, spread } = this.#options;
+    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread } = this.#options;
     const n = this.#sources.length;
     if (n === 0) {
       return {
@@ -358,7 +361,11 @@ export class EnsembleEstimator {
       if (s.ghost) s.trusted = this.#sources.some(o => !o.ghost && o.name === s.name && o.trusted);
     }
     const chosen = [...Array(n).keys()].filter(i => this.#sources[i]!.trusted);
-    const share = chosen.map(i => (this.#sources[i]!.rerouted > 0 ? 0.5 : biasShare));
+    // A route that was left was right, as far as one could tell; the one that replaced it is as likely biased as not.
+    const share = chosen.map(i => {
+      const s = this.#sources[i]!;
+      return s.ghost ? ghostShare : s.rerouted > 0 ? 0.5 : biasShare;
+    });
     const result = consensus(
       chosen.map(i => mean[2 + i]!),
       (i, j) => cov[(2 + chosen[i]!) * dim + 2 + chosen[j]!]!,
