@@ -294,7 +294,10 @@ export class EnsembleEstimator {
     const half = this.#likelihood.half;
     source.jump = residual;
     source.jumpAt = o.at;
-    const active = this.#sources.filter(s => !s.ghost && s.path.count > 1 && o.at - s.seenAt < 3000 && s.trusted);
+    // A source that jumped first has lost the others' trust for it, and is a witness all the same.
+    const active = this.#sources.filter(
+      s => !s.ghost && s.path.count > 1 && o.at - s.seenAt < 3000 && (s.trusted || o.at - s.jumpAt < 300),
+    );
     const recent = active.filter(
       s => o.at - s.jumpAt < 300 && Math.abs(s.jump - residual) < 0.1 * Math.abs(residual) + half + s.path.minimum / 2,
     );
@@ -303,7 +306,10 @@ export class EnsembleEstimator {
       const slope = residual / Math.max(o.at - source.seenAt, 1);
       this.#bank.loosenDrift(slope * slope);
     }
-    if (recent.length * 2 > active.length) {
+    // Sources that answered since the first of these jumps and saw none: if the clock had stepped, they would have.
+    const first = Math.min(...recent.map(s => s.jumpAt));
+    const stayed = active.filter(s => s.seenAt > first && !recent.includes(s)).length;
+    if (active.length <= 1 || (recent.length >= 2 && recent.length > stayed)) {
       this.#steppedAt = o.at;
       this.#bank.step(residual, Math.abs(residual) * 0.01 + half + 1e-6);
       for (const s of this.#sources) {

@@ -1,7 +1,7 @@
 import { insert, remove } from './sorted.js';
 
 /** Delays that have to agree on a new route. */
-const CONFIRM = 8;
+const CONFIRM = 10;
 
 export interface RouteChange {
   readonly by: number;
@@ -81,7 +81,7 @@ export class PathStatistics {
     }
     this.#recent.push(delay);
     insert(this.#sorted, delay);
-    if (n < CONFIRM) return undefined;
+    if (n < 8) return undefined;
     if (delay < before - 4 * scale) {
       return { by: delay - before, newest: 1 };
     }
@@ -89,7 +89,7 @@ export class PathStatistics {
     const last = this.newest(CONFIRM).toSorted((a, b) => a - b);
     const rise = last[0]! - before;
     const huddle = last[(CONFIRM * 3) >> 2]! - last[0]!;
-    if (rise < 4 * scale || huddle > rise / 2 || huddle > 4 * scale) return undefined;
+    if (rise < 4 * scale || huddle > rise / 2 || huddle > 3 * scale) return undefined;
     return { by: rise, newest: CONFIRM };
   }
 
