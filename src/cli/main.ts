@@ -74,6 +74,21 @@ program
   .option(...plugins)
   .action(async options => (await import('./schema.js')).schema(options));
 
+program
+  .command('stability')
+  .description('Allan deviation and its kin of a series in a file')
+  .argument('<file>', 'CSV, or one number a line')
+  .option('--phase', 'the file holds time errors in seconds')
+  .option('--frequency', 'the file holds fractional frequencies')
+  .option('--rate <rate>', 'samples per second', '1')
+  .option('--column <column>', 'name of the column, or its number from 1')
+  .option('--scale <factor>', 'multiplies every value, e.g. 1e-9 for nanoseconds')
+  .option('--estimators <list>', 'adev,oadev,mdev,tdev,hdev,ohdev,totdev,tie,mtie; left out: all')
+  .option('--factors <list>', 'averaging factors: octave, decade, all or a list such as 1,10,100', 'octave')
+  .option('--level <level>', 'probability of the confidence interval; left out: one sigma, 0.683')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .action(async (file: string, options) => (await import('./stability.js')).stability(file, options));
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -10,6 +10,7 @@ export * from './format.js';
 export * from './history.js';
 export * from './measurement.js';
 export * from './network.js';
+export * from './noise.js';
 export * from './poller.js';
 export * from './predictor.js';
 export * from './sink.js';

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { dirname } from 'node:path';
 import { Container } from 'inversify';
 import type { ObservedValueOf } from 'rxjs';
 import {
@@ -20,7 +21,16 @@ import { agreeing } from '../ntp/agreement.js';
 import { referenceIdOf } from '../ntp/packet.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
-import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
+import {
+  InputFolder,
+  OutputFolder,
+  PartName,
+  Playback,
+  PluginFactory,
+  Report,
+  ServerNames,
+  Streams,
+} from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
 import { ReplayedWorld } from '../world/replayed-world.js';
@@ -82,7 +92,9 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   let report: (part: string, what: string) => void = () => {};
-  const make = maker(root, scenario.seed, inputs.outputFolder, (part, what) => report(part, what));
+  const make = maker(root, scenario.seed, inputs.outputFolder, dirname(inputs.file), (part, what) =>
+    report(part, what),
+  );
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -233,9 +245,11 @@ function maker(
   root: Container,
   seed: string,
   outputFolder: string | undefined,
+  inputFolder: string,
   report: (part: string, what: string) => void,
 ): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
+  root.bind(InputFolder).toConstantValue(inputFolder);
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
@@ -355,7 +369,8 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
     return {
       delay: own.delay ?? spec.delay,
       loss: own.loss ?? spec.loss,
-      jitter: jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}`),
+      jitter:
+        jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}/${direction}`),
     };
   };
   const { name, timeError, frequencyError, processing, leap, stratum, rootDelay, rootDispersion, referenceId } = spec;

@@ -10,6 +10,7 @@ import type {
   Filter,
   Format,
   NetworkPlugin,
+  NoisePart,
   Poller,
   Predictor,
   Sink,
@@ -30,6 +31,7 @@ export interface PluginKinds {
   filter: Filter;
   format: Format;
   network: NetworkPlugin;
+  noise: NoisePart;
   poller: Poller;
   predictor: Predictor;
   sink: Sink;
@@ -43,6 +45,7 @@ export type PluginKind = keyof PluginKinds;
 /** The kinds in the order in which a measurement meets them. */
 export const PLUGIN_KINDS: readonly PluginKind[] = [
   'clock',
+  'noise',
   'network',
   'delay',
   'fault',
