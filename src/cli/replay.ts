@@ -57,11 +57,8 @@ export async function replay(trace: string, options: ReplayOptions): Promise<voi
     sources: Object.fromEntries(groups.map(group => [group, 'replay'])),
     pipelines,
   });
-  const { scenario } = await parseScenario(text, opened.file, options.plugin);
-  const summary = await execute(
-    { scenario, file: opened.file },
-    { ...options, recording: { recording, ...(truth && { truth }) } },
-  );
+  const loaded = await parseScenario(text, opened.file, options.plugin);
+  const summary = await execute(loaded, { ...options, recording: { recording, ...(truth && { truth }) } });
   if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   if (summary.interrupted) process.exitCode = 130;
 }

@@ -1,3 +1,4 @@
+import type { Observable } from 'rxjs';
 import type { ClockReading } from './clock.js';
 import type { Estimate } from './estimate.js';
 import type { History } from './history.js';
@@ -11,4 +12,9 @@ import type { History } from './history.js';
  */
 export interface Predictor {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined>;
+  /**
+   * Gets ready: loads a model, say. Until that has ended (or for ever, if it fails) the predictor is not asked, and the
+   * pipeline tells from its measurements. An observable may take time on the world's scheduler.
+   */
+  readonly load?: (() => PromiseLike<unknown> | Observable<unknown>) | undefined;
 }

@@ -18,6 +18,8 @@ export interface RunInfo {
   readonly warmup: number;
   readonly pipelines: readonly string[];
   readonly reference: 'truth' | 'ntp';
+  /** What a real world's clock is read through. */
+  readonly clock?: string;
 }
 
 /** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */
@@ -52,9 +54,21 @@ export interface RoundRecord {
   readonly pipeline: string;
   /** Every source's measurement in the round, rejected ones included. */
   readonly measurements: readonly Measurement[];
+  /** What filters and combiner let through, as the corrector was given it. */
+  readonly taken: readonly Measurement[];
   readonly verdicts: readonly Verdict[];
   readonly mad: number | undefined;
+  /** The estimate in force when the round began. */
+  readonly before: Estimate | undefined;
+  /** What the predictor alone said at the last of `taken`. */
+  readonly prior: Estimate | undefined;
+  /** Why the corrector passed over the last of `taken`; undefined if it did not. */
+  readonly declined: string | undefined;
+  /** The estimate in force after the round. */
   readonly estimate: Estimate | undefined;
+  /** The local clock when the round was done, and what the pipeline then told. */
+  readonly reading: ClockReading;
+  readonly told: CorrectedTime;
 }
 
 /** Something that people should know of: a fault that strikes, a step that is detected, a fallback. */
@@ -75,6 +89,17 @@ export interface ErrorStatistics {
   readonly max: number;
 }
 
+/** How the corrections of one pipeline did, each against the prediction that it replaced, when the next round closed. */
+export interface CorrectionSummary {
+  readonly helped: number;
+  readonly hurt: number;
+  /** By how much where they helped, or hurt: mean of the difference of |error|, seconds; null where there were none. */
+  readonly helpedBy: number | null;
+  readonly hurtBy: number | null;
+  /** Measurements that the corrector did not believe. */
+  readonly declined: number;
+}
+
 export interface PipelineSummary {
   readonly name: string;
   /** Number of scored samples after the warm-up. */
@@ -90,6 +115,10 @@ export interface PipelineSummary {
     readonly maxErrorMeanWidth: number | null;
   };
   readonly reference: 'truth' | 'ntp';
+  /** Left out for the bare clock. */
+  readonly corrections?: CorrectionSummary;
+  /** Of the revised trajectory, where a pipeline predicts between measurements and truth is known. */
+  readonly retrospective?: ErrorStatistics;
 }
 
 export interface ExpectationResult {

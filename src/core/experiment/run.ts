@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import { dirname } from 'node:path';
 import { Container } from 'inversify';
+import type { ObservedValueOf } from 'rxjs';
 import {
   type Axis,
   type ClockReading,
@@ -11,12 +13,24 @@ import {
   type RunSummary,
   type Sink,
   type Source,
+  type SourceEvent,
   World,
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
+import { agreeing } from '../ntp/agreement.js';
+import { referenceIdOf } from '../ntp/packet.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
-import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
+import {
+  InputFolder,
+  OutputFolder,
+  PartName,
+  Playback,
+  PluginFactory,
+  Report,
+  ServerNames,
+  Streams,
+} from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
 import { ReplayedWorld } from '../world/replayed-world.js';
@@ -28,7 +42,7 @@ import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
-import { Scorer } from './scoring.js';
+import { type MeasurementScore, Scorer } from './scoring.js';
 
 export interface RunInputs {
   readonly scenario: Scenario;
@@ -55,12 +69,16 @@ interface Stage {
   /** The local clock as a function of true time, where that is known at any instant. */
   readonly known: KnownClock | undefined;
   readonly reference: 'truth' | 'ntp';
+  /** What a real clock is read through. */
+  readonly clock?: string;
   now(): number;
   /** What the local clock reads at a time of the stage, now or before the next event; where `known` is undefined. */
   readAt(t: number): ClockReading;
   /** clock − true at the event now being handled. */
   truthNow(): ExchangeRecord['truth'];
   onAdvance(listener: (to: number) => void): void;
+  /** Before an event of a world whose time is not driven from here: lets listeners sample what was until now. */
+  advance?(): void;
   run(control: RunControl): Promise<boolean>;
   stop(): void;
   readonly playback: Playback | undefined;
@@ -74,7 +92,9 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   let report: (part: string, what: string) => void = () => {};
-  const make = maker(root, scenario.seed, inputs.outputFolder, (part, what) => report(part, what));
+  const make = maker(root, scenario.seed, inputs.outputFolder, dirname(inputs.file), (part, what) =>
+    report(part, what),
+  );
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -84,7 +104,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view),
+    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -101,6 +121,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     warmup: scenario.warmup,
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
+    ...(stage.clock !== undefined && { clock: stage.clock }),
   };
   const now = (name = pipelines[0]!.name): CorrectedTime => {
     const pipeline = pipelines.find(one => one.name === name);
@@ -129,24 +150,53 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      fail(error);
+    }
+  };
   const exchanges = { answered: 0, failed: 0 };
   // Records and scores are taken before any pipeline hears of an event.
   for (const [group, source] of sources) {
-    source.events.subscribe({
-      next: event => {
-        const t = stage.now();
-        const truth = stage.truthNow();
-        if (event.type === 'exchange') exchanges.answered += 1;
-        else exchanges.failed += 1;
-        if (event.type === 'exchange' && stage.known === undefined) scorer.scoreAt(t, event.exchange, truth);
-        scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
-      },
-      error: fail,
-    });
+    const round: MeasurementScore[] = [];
+    const handle = (event: SourceEvent): void => {
+      stage.advance?.();
+      const t = stage.now();
+      const truth = stage.truthNow();
+      const { outstanding } = source;
+      if (event.type === 'exchange') exchanges.answered += 1;
+      else exchanges.failed += 1;
+      if (event.type === 'exchange' && stage.known === undefined) {
+        const score = scorer.scoreAt(t, event.exchange, truth);
+        if (truth === undefined) round.push(score);
+        else scorer.commit(score);
+      }
+      // Against NTP only a measurement that agrees with its round counts: a falseticker is no reference.
+      if (outstanding === 0 && round.length > 0) {
+        const agrees = agreeing(round.map(({ measurement }) => measurement));
+        round.forEach((score, index) => {
+          if (agrees[index]) scorer.commit(score);
+        });
+        round.length = 0;
+      }
+      scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
+    };
+    source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
   }
-  for (const pipeline of pipelines) {
-    pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
-  }
+  const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  pipelines.forEach((pipeline, index) => {
+    const { known } = stage;
+    if (pipeline.trajectory !== undefined && known !== undefined) {
+      scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
+    }
+    const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
+      const reading = stage.view.clock.read();
+      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
+    };
+    pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
+  });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
   for (const [, source] of sources) source.start();
@@ -165,6 +215,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       return false;
     });
   for (const [, source] of sources) source.stop();
+  for (const pipeline of pipelines) pipeline.trajectory?.end();
 
   const results = scorer.summaries();
   const summary: RunSummary = {
@@ -194,9 +245,11 @@ function maker(
   root: Container,
   seed: string,
   outputFolder: string | undefined,
+  inputFolder: string,
   report: (part: string, what: string) => void,
 ): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
+  root.bind(InputFolder).toConstantValue(inputFolder);
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
@@ -217,6 +270,7 @@ function makePipeline(
   make: Make,
   sources: readonly (readonly [string, Source])[],
   view: World,
+  report: (part: string, what: string) => void,
 ): Pipeline {
   const place = `${file} pipelines[${index}]`;
   const part = `pipelines/${spec.name}`;
@@ -236,6 +290,19 @@ function makePipeline(
       predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
       corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
       timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+      supervisors: spec.supervisors.map((chosen, i) =>
+        make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
+      ),
+      predictEvery: spec.predictEvery,
+      datasetCorrector:
+        spec.datasetCorrector &&
+        make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
+      context: spec.context,
+      phases: spec.phases && {
+        warmUp: spec.phases.warmUp,
+        serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
+      },
+      report: what => report(part, what),
     },
     view,
   );
@@ -261,13 +328,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
-  // Named by what they are, not by their place in the list: another fault before them leaves their draws alone.
-  const seen = new Map<string, number>();
+  // Named by what they are and when they strike, so that one more fault in the list leaves the others' draws alone.
+  const namesakes = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const what = `faults/${JSON.stringify([entry.at, entry.for ?? null, entry.every ?? null, entry.fault])}`;
-    const twins = seen.get(what) ?? 0;
-    seen.set(what, twins + 1);
-    const part = twins === 0 ? what : `${what}#${twins}`;
+    const name = `faults/${entry.fault.use}@${entry.at}`;
+    const earlier = namesakes.get(name) ?? 0;
+    namesakes.set(name, earlier + 1);
+    const part = earlier === 0 ? name : `${name}#${earlier}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {
@@ -302,7 +369,8 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
     return {
       delay: own.delay ?? spec.delay,
       loss: own.loss ?? spec.loss,
-      jitter: jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}`),
+      jitter:
+        jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}/${direction}`),
     };
   };
   const { name, timeError, frequencyError, processing, leap, stratum, rootDelay, rootDispersion, referenceId } = spec;
@@ -319,7 +387,7 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
       precision: Math.max(-127, Math.round(Math.log2(spec.precision))),
       rootDelay,
       rootDispersion,
-      referenceId: [...referenceId.padEnd(4, '\0')].reduce((id, c) => ((id << 8) | c.charCodeAt(0)) >>> 0, 0),
+      referenceId: referenceIdOf(referenceId),
     },
   };
 }
@@ -355,36 +423,31 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
   }
   const network = make('network', spec.network, `${file} world.network`, 'network').connect(clock);
   const scheduler = new RealtimeScheduler(clock);
-  const end = scenario.duration ?? Number.POSITIVE_INFINITY;
+  const start = clock.read().counter;
   return {
-    view: {
-      kind: 'real',
-      clock: { read: (): ClockReading => clock.read() },
+    view: Object.freeze({
+      kind: 'real' as const,
+      clock: Object.freeze({ read: (): ClockReading => clock.read() }),
       network,
       scheduler,
       random: () => secureStream,
       epoch: Number(clock.epoch / 1_000_000_000n),
-    },
+    }),
     servers: [],
-    start: 0,
-    end,
+    start,
+    end: start + (scenario.duration ?? Number.POSITIVE_INFINITY),
     known: undefined,
     reference: 'ntp',
+    clock: clock.description,
     now: () => scheduler.time,
     readAt: counter => {
       const now = clock.read();
       return { counter, wall: counter + now.wall - now.counter };
     },
     truthNow: () => undefined,
-    onAdvance: listener => {
-      // Ten times a second is often enough for sinks' grids, and costs nothing.
-      const tick = (): void => {
-        listener(scheduler.time);
-        scheduler.at(scheduler.time + 0.1, tick);
-      };
-      tick();
-    },
-    run: control => scheduler.run(end, control),
+    onAdvance: listener => scheduler.onAdvance(listener),
+    advance: () => scheduler.advance(),
+    run: control => scheduler.run(start + (scenario.duration ?? Number.POSITIVE_INFINITY), control),
     stop: () => scheduler.stop(),
     playback: undefined,
     strike: () => {},

@@ -1,18 +1,24 @@
 import {
   type ClockReading,
   type CorrectedTime,
+  type Estimate,
   type EventRecord,
   type Exchange,
   type ExchangeRecord,
+  type Measurement,
   measure,
   type PipelineSummary,
   type RoundRecord,
   type Sample,
   type Sink,
+  timeOn,
 } from '../contracts/index.js';
+import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
+import { anchorAt } from '../pipeline/estimates.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
+import type { Trajectory } from '../pipeline/trajectory.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
 import type { RecordedAnswers } from './recorded-answers.js';
@@ -37,6 +43,12 @@ class Grid {
   }
 }
 
+/** How every pipeline (the bare clock first) did at one measurement. */
+export interface MeasurementScore {
+  readonly measurement: Measurement;
+  readonly samples: readonly Sample[];
+}
+
 interface SinkGrid {
   readonly sink: Sink;
   readonly grid: Grid;
@@ -45,6 +57,8 @@ interface SinkGrid {
 /** Scores pipelines against a reference and hands samples to sinks. Nothing of it ever reaches a plugin in a pipeline. */
 export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
+  private readonly corrections: readonly CorrectionScore<Estimate>[];
+  private readonly retrospectives: ErrorAccumulator[] = [];
   private readonly answered: readonly ErrorAccumulator[];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
@@ -67,6 +81,7 @@ export class Scorer {
   ) {
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
+    this.corrections = pipelines.map(() => new CorrectionScore());
     this.answered = answers.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
       sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
@@ -122,11 +137,14 @@ export class Scorer {
   }
 
   /**
-   * Scores at a measurement that no pipeline has seen yet: against it, or against the truth at its arrival where the
-   * recording holds that.
+   * What a measurement that no pipeline has seen yet says of them: the errors against it, or against the truth at its
+   * arrival where the recording holds that. They count when they are `commit`ted.
    */
-  scoreAt(t: number, exchange: Exchange, truth: { readonly wall: number; readonly counter: number } | undefined): void {
-    const scored = t >= this.warmup;
+  scoreAt(
+    t: number,
+    exchange: Exchange,
+    truth: { readonly wall: number; readonly counter: number } | undefined,
+  ): MeasurementScore {
     const byCounter = measure(exchange, 'counter');
     const byWall = measure(exchange, 'wall');
     const reading = truth === undefined ? byCounter.at : exchange.arrived;
@@ -136,27 +154,31 @@ export class Scorer {
         : told.offset + (truth?.wall ?? -byWall.offset);
     const bareTold = bareTime(reading, this.level);
     const bareError = errorOf(bareTold);
-    if (scored) this.bare.add(bareError, bareError, bareTold);
-    this.emitScored({
+    const sampleOf = (pipeline: string, told: CorrectedTime, estimate: Sample['estimate']): Sample => ({
       t,
-      pipeline: BARE_CLOCK,
+      pipeline,
       reading,
-      told: bareTold,
-      estimate: undefined,
-      error: bareError,
+      told,
+      estimate,
+      error: errorOf(told),
       bareError,
     });
-    this.pipelines.forEach((pipeline, index) => {
-      const told = pipeline.tell(reading);
-      const error = errorOf(told);
-      if (scored) this.accumulators[index]!.add(error, bareError, told);
-      this.emitScored({ t, pipeline: pipeline.name, reading, told, estimate: pipeline.estimate, error, bareError });
-    });
-    this.answers.forEach((answer, index) => {
-      const told = answer.tell(exchange.arrived);
-      const error = errorOf(told);
-      if (scored) this.answered[index]!.add(error, bareError, told);
-      this.emitScored({ t, pipeline: answer.name, reading, told, estimate: undefined, error, bareError });
+    return {
+      measurement: byWall,
+      samples: [
+        sampleOf(BARE_CLOCK, bareTold, undefined),
+        ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
+        ...this.answers.map(answer => sampleOf(answer.name, answer.tell(exchange.arrived), undefined)),
+      ],
+    };
+  }
+
+  commit({ samples }: MeasurementScore): void {
+    samples.forEach((sample, index) => {
+      const { t, told, error, bareError } = sample;
+      const accumulator = [this.bare, ...this.accumulators, ...this.answered][index]!;
+      if (t >= this.warmup) accumulator.add(error!, bareError!, told);
+      this.notify(sink => sink.scored?.(sample));
     });
   }
 
@@ -164,8 +186,52 @@ export class Scorer {
     this.notify(sink => sink.exchange?.(record));
   }
 
-  round(record: RoundRecord): void {
+  /** `now` and the truth then are asked for only where a correction is to be judged. */
+  round(
+    record: RoundRecord,
+    now: () => { readonly reading: ClockReading; readonly truth: ExchangeRecord['truth'] },
+  ): void {
+    if (record.t >= this.warmup) this.judgeCorrection(record, now);
     this.notify(sink => sink.round?.(record));
+  }
+
+  private judgeCorrection(record: RoundRecord, now: () => ReturnType<Parameters<Scorer['round']>[1]>): void {
+    const index = this.pipelines.findIndex(({ name }) => name === record.pipeline);
+    const pipeline = this.pipelines[index]!;
+    const score = this.corrections[index]!;
+    const { taken, before, prior, estimate, declined } = record;
+    const measurement = taken.at(-1);
+    if (measurement === undefined) return;
+    score.judge(judged => {
+      const { reading, truth } = this.reference === 'truth' ? now() : { reading: measurement.at, truth: undefined };
+      const told = pipeline.tellFrom(judged, reading);
+      if (truth !== undefined) return told.offset + truth[told.axis];
+      return told.axis === pipeline.axis
+        ? told.offset - measurement.offset
+        : told.time - timeOn(pipeline.axis, reading) - measurement.offset;
+    });
+    if (declined !== undefined) score.passed();
+    else if (prior !== undefined && estimate !== undefined) {
+      score.made(estimate, before?.anchor === undefined ? prior : anchorAt(prior, before.anchor));
+    }
+  }
+
+  /** Scores a pipeline's trajectory: what was predicted for an instant, as it stands when nothing will revise it. */
+  follow(trajectory: Trajectory, index: number, truthNow: () => TrueReading): void {
+    const scored = new ErrorAccumulator();
+    this.retrospectives[index] = scored;
+    const { axis } = this.pipelines[index]!;
+    // The truth of a point is noted when it is made; it knows nothing of it.
+    const truths = new WeakMap<ClockReading, number>();
+    trajectory.added.subscribe(({ issued, target }) => {
+      const { counterError, wallError } = truthNow();
+      if (target === issued) truths.set(target, axis === 'counter' ? counterError : wallError);
+    });
+    trajectory.settled.subscribe(({ target, offset }) => {
+      const clockError = truths.get(target);
+      if (clockError === undefined || target.counter < this.warmup) return;
+      scored.add(offset + clockError, clockError, this.unknown);
+    });
   }
 
   event(record: EventRecord): void {
@@ -175,15 +241,16 @@ export class Scorer {
   summaries(): readonly PipelineSummary[] {
     return [
       this.bare.summary(BARE_CLOCK, this.level, this.reference),
-      ...this.pipelines.map((pipeline, index) =>
-        this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
-      ),
+      ...this.pipelines.map((pipeline, index) => {
+        const retrospective = this.retrospectives[index]?.summary('', this.level, this.reference).error;
+        return {
+          ...this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
+          corrections: this.corrections[index]!.summary(),
+          ...(retrospective && { retrospective }),
+        };
+      }),
       ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
     ];
-  }
-
-  private emitScored(sample: Sample): void {
-    this.notify(sink => sink.scored?.(sample));
   }
 
   private notify(tell: (sink: Sink) => void): void {

@@ -4,6 +4,7 @@ import type {
   Datagram,
   DatagramSocket,
   Endpoint,
+  Exchange,
   Poller,
   PollState,
   RandomStream,
@@ -11,6 +12,9 @@ import type {
   Task,
   World,
 } from '../contracts/index.js';
+import { measure } from '../contracts/index.js';
+import { InputError } from '../errors.js';
+import { formatTime } from '../quantity.js';
 import {
   asciiOf,
   decodePacket,
@@ -44,6 +48,8 @@ export interface DropCounts {
 
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
+/** Stratum 0 without such a reference identifier is not a kiss: chronyd says so while it is unsynchronised. */
+const KISS_CODE = /^[A-Z\d]{3,4}$/i;
 /** A RATE kiss at most doubles the interval up to this many seconds (2¹⁷, RFC 5905's MAXPOLL). */
 const SLOWEST_POLL = 131_072;
 
@@ -91,10 +97,11 @@ export class Association {
     return this.question !== undefined || this.lookingUp;
   }
 
-  start(): void {
+  /** Asks for the first time when the local counter reads `at`. Associations started together ask together. */
+  start(at = this.world.scheduler.time): void {
     if (!this.stopped) return;
     this.stopped = false;
-    this.nextDue = this.world.scheduler.time;
+    this.nextDue = at;
     this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
   }
 
@@ -108,30 +115,45 @@ export class Association {
   private ask(): void {
     this.schedule();
     // One question open at a time: an interval shorter than the time-out waits for the next turn.
-    if (this.question !== undefined) return;
-    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
-    if (endpoint === undefined) {
-      this.lookUp();
-      return;
-    }
+    if (this.outstanding) return;
     this.sent += 1;
     this.reach = (this.reach << 1) & 0xff;
+    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
+    if (endpoint === undefined) this.lookUp();
+    else this.send(endpoint);
+  }
+
+  private send(endpoint: Endpoint): void {
     const nonce: NtpTimestamp = { seconds: this.random.uint32(), fraction: this.random.uint32() };
     const socket = this.world.network.open(this.path);
     const question = new Question(nonce, endpoint, socket);
     this.question = question;
-    question.reply = socket.received.subscribe(datagram => this.receive(question, datagram));
-    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
-    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () => {
-      // Another address may answer: try it next time.
-      this.addressIndex += 1;
-      if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
-      this.fail(question, 'timeout');
+    question.reply = socket.received.subscribe({
+      next: datagram => this.receive(question, datagram),
+      error: (error: unknown) => this.unheard(question, error instanceof Error ? error.message : String(error)),
     });
+    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
+    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () =>
+      this.unheard(question, 'timeout'),
+    );
+  }
+
+  /** Another address may answer: it is tried next time, and after the last the name is looked up again. */
+  private unheard(question: Question, reason: string): void {
+    this.addressIndex += 1;
+    if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
+    this.fail(question, reason);
   }
 
   private schedule(): void {
-    this.interval = Math.max(this.floor, this.poller.next(this.state()));
+    const interval = this.poller.next(this.state());
+    if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) {
+      throw new InputError(
+        this.path,
+        `the poller gave an interval of ${interval} s; expected a positive, finite number of seconds`,
+      );
+    }
+    this.interval = Math.max(this.floor, interval);
     this.nextDue += this.interval;
     // After a suspend or a step the turns that were missed are not made up for.
     if (this.nextDue <= this.world.scheduler.time) this.nextDue = this.world.scheduler.time + this.interval;
@@ -143,11 +165,13 @@ export class Association {
     return { sent, missed, reach, interval, floor, last };
   }
 
-  /** Resolves the name before the exchange, never between T1 and T4; asks as soon as there is an address. */
+  /**
+   * Resolves the name before the exchange, never between T1 and T4, and sends as soon as there is an address. The next
+   * question is due when it would have been: servers that are asked in one round stay in it.
+   */
   private lookUp(): void {
     const asked = this.world.clock.read();
     const { host, port } = this.target;
-    if (this.lookingUp) return;
     this.lookingUp = true;
     const failed = (error: unknown) => {
       this.lookingUp = false;
@@ -170,10 +194,7 @@ export class Association {
         }
         this.addresses = endpoints;
         this.addressIndex = 0;
-        this.poll?.cancel();
-        this.nextDue = this.world.scheduler.time;
-        this.interval = undefined;
-        this.ask();
+        this.send(endpoints[0]!);
       },
       failed,
     );
@@ -199,52 +220,42 @@ export class Association {
       return;
     }
     // From here on the packet is the server's answer to this question, kiss or not.
-    if (packet.stratum === 0) {
-      this.kiss(question, asciiOf(packet.referenceId));
+    const code = asciiOf(packet.referenceId);
+    if (packet.stratum === 0 && KISS_CODE.test(code)) {
+      this.kiss(question, code);
       return;
     }
-    const problem = this.unusable(packet);
+    const problem = unusable(packet);
     if (problem !== undefined) {
       this.fail(question, problem);
       return;
     }
-    this.close(question);
     const { epoch } = this.world;
     const { counter } = datagram.at;
-    const sent = question.sent!;
-    const receive = fromTimestamp(packet.receive, epoch, counter);
-    const transmit = fromTimestamp(packet.transmit, epoch, counter);
+    const exchange: Exchange = {
+      source: this.source,
+      sent: question.sent!,
+      arrived: datagram.at,
+      receive: fromTimestamp(packet.receive, epoch, counter),
+      transmit: fromTimestamp(packet.transmit, epoch, counter),
+      leap: packet.leap,
+      stratum: packet.stratum,
+      precision: 2 ** packet.precision,
+      rootDelay: packet.rootDelay,
+      rootDispersion: packet.rootDispersion,
+      referenceId: packet.referenceId,
+    };
+    const { offset, delay, rootDistance } = measure(exchange, 'counter');
+    const { maxDistance } = this.options;
+    if (!(rootDistance < maxDistance)) {
+      this.fail(question, `root distance ${formatTime(rootDistance)} over the limit of ${formatTime(maxDistance)}`);
+      return;
+    }
+    this.close(question);
     this.reach |= 1;
     this.missed = 0;
-    this.last = {
-      offset: (receive - sent.counter + (transmit - counter)) / 2,
-      delay: counter - sent.counter - (transmit - receive),
-    };
-    this.emit({
-      type: 'exchange',
-      exchange: {
-        source: this.source,
-        sent,
-        arrived: datagram.at,
-        receive,
-        transmit,
-        leap: packet.leap,
-        stratum: packet.stratum,
-        precision: 2 ** packet.precision,
-        rootDelay: packet.rootDelay,
-        rootDispersion: packet.rootDispersion,
-        referenceId: packet.referenceId,
-      },
-    });
-  }
-
-  private unusable(packet: NtpPacket): string | undefined {
-    if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
-    if (packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
-    if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
-    const distance = packet.rootDelay / 2 + packet.rootDispersion;
-    if (distance >= this.options.maxDistance) return `root distance ${distance.toPrecision(3)} s over the limit`;
-    return undefined;
+    this.last = { offset, delay };
+    this.emit({ type: 'exchange', exchange });
   }
 
   /** RFC 5905 section 7.4: RATE slows down, DENY and RSTR end the association; others are for information. */
@@ -298,8 +309,16 @@ class Question {
   }
 }
 
+/** Why a server's time is of no use, by what it says of itself. */
+function unusable(packet: NtpPacket): string | undefined {
+  if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
+  if (packet.stratum === 0 || packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
+  if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
+  return undefined;
+}
+
 /** A client's question, with as little in it as RFC 5905 allows (draft-ietf-ntp-data-minimization). */
-function requestPacket(nonce: NtpTimestamp): NtpPacket {
+export function requestPacket(nonce: NtpTimestamp): NtpPacket {
   return {
     leap: 0,
     version: 4,

@@ -27,6 +27,10 @@ export const Report = Symbol.for('escapement.Report');
 /** The folder for files that sinks write; undefined where none was asked for. */
 export const OutputFolder = Symbol.for('escapement.OutputFolder');
 
+/** The folder that relative paths in a scenario start from: the scenario file's own. */
+export const InputFolder = Symbol.for('escapement.InputFolder');
+
+/** A recording played back by its world: hands on each event when its time has come. */
 /** A recording played back by its world: hands on each event when its time has come, and nothing that is no input. */
 export interface Playback {
   readonly servers: readonly string[];

@@ -103,7 +103,7 @@ export class SimulatedNetwork implements Network {
       const { processing, state } = server.options;
       const answer = respond(bytes, state, receive, receive + processing, this.epoch);
       if (answer === undefined || back === undefined) return;
-      this.truth.at(this.truth.time + processing + back, () => socket.deliver(answer, to, this.clock));
+      this.truth.at(this.truth.time + processing + back, () => socket.deliver(answer, to, this.clock.read()));
     });
     return sent;
   }
@@ -211,8 +211,8 @@ class SimulatedSocket implements DatagramSocket {
     return this.#network.exchange(this, bytes, to);
   }
 
-  deliver(bytes: Uint8Array, from: Endpoint, clock: SimulatedClock): void {
-    if (!this.#closed) this.received.next({ bytes, from, at: clock.read() });
+  deliver(bytes: Uint8Array, from: Endpoint, at: ClockReading): void {
+    if (!this.#closed) this.received.next({ bytes, from, at });
   }
 
   close(): void {
