@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { RunSummary } from '../../src/core/contracts/index.js';
 import { type Chronyd, startChronyd, whyNoChronyd } from '../support/chronyd.js';
-import { escapement, temporaryFolder } from '../support/cli.js';
+import { escapement } from '../support/cli.js';
+import { scratch } from '../support/escapement.js';
 import { median, runLive } from '../support/live-run.js';
+
+const below = scratch();
 
 /** The server shares our system clock, so its offset is zero, and whatever we find is our own error. */
 describe('against a real chronyd (Debian’s chrony; fails in CI where it is missing)', () => {
@@ -19,7 +22,7 @@ describe('against a real chronyd (Debian’s chrony; fails in CI where it is mis
   });
 
   test('escapement live finds no offset where there is none, and leaves sane measurements', async () => {
-    const out = join(temporaryFolder(), 'run');
+    const out = join(below, 'run');
     const { code, stdout, stderr } = await escapement([
       ...['live', '--server', `127.0.0.1:${chronyd!.port}`, '--interval', '200 ms', '--for', '6s'],
       ...['--json', '--out', out],

@@ -6,7 +6,12 @@ import { whyUnreachable } from '../../src/cli/internet.js';
 import { NtpServer } from '../../src/cli/ntp-server.js';
 import type { RunSummary } from '../../src/core/contracts/index.js';
 import { SystemClock } from '../../src/plugins/clocks/system.js';
-import { escapement, start, temporaryFolder } from '../support/cli.js';
+import { escapement, start } from '../support/cli.js';
+import { scratch } from '../support/escapement.js';
+
+const below = scratch();
+let folders = 0;
+const folder = (): string => join(below, String(folders++));
 
 const clock = new SystemClock({ through: 'auto' });
 const epoch = Number(clock.epoch / 1_000_000_000n);
@@ -43,7 +48,7 @@ function wholeRows(path: string): number {
 
 describe('escapement live against a server of ours', () => {
   test('tells the offset of each round and pipeline, then the table, and leaves the files of a finished run', async () => {
-    const out = join(temporaryFolder(), 'run');
+    const out = folder();
     const { code, stdout, stderr } = await escapement([
       ...['live', '--server', server, '--interval', '200 ms', '--for', '3s', '--out', out],
     ]);
@@ -105,7 +110,7 @@ describe('escapement live against a server of ours', () => {
   test('without koffi it reads the clock through Node, and the manifest says so', async () => {
     // What npm installs, but for koffi: the bundle needs nothing else to run this.
     const root = fileURLToPath(new URL('../../', import.meta.url));
-    const copy = temporaryFolder();
+    const copy = folder();
     for (const part of ['bin', 'dist', 'package.json', 'scenarios'])
       cpSync(join(root, part), join(copy, part), { recursive: true });
     const out = join(copy, 'out');
@@ -127,7 +132,7 @@ describe('an interrupted run', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)(
     'by %s ends with the table, whole rows and a manifest that says so',
     async signal => {
-      const out = join(temporaryFolder(), 'run');
+      const out = folder();
       const run = start(['live', '--server', server, '--interval', '100ms', '--out', out]);
       await run.shows(/\[[2-9]\.\d s\] NTP/);
       expect(json(join(out, 'manifest.json'))).toMatchObject({ status: 'running' });
@@ -148,7 +153,7 @@ describe('an interrupted run', () => {
   );
 
   test('that is killed outright leaves whole rows of all but the last moments, and a manifest that says "running"', async () => {
-    const out = join(temporaryFolder(), 'run');
+    const out = folder();
     const run = start(['live', '--server', server, '--interval', '100ms', '--out', out]);
     await run.shows(/\[[4-9]\.\d s\] NTP/);
     run.child.kill('SIGKILL');
@@ -161,7 +166,7 @@ describe('an interrupted run', () => {
 
 describe('the demo', () => {
   test('starts servers of its own, names the liar, and the pipeline that votes is right', async () => {
-    const out = join(temporaryFolder(), 'run');
+    const out = folder();
     const { code, stdout, stderr } = await escapement(['live', '--demo', '--for', '8s', '--out', out]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/liar +127\.0\.0\.1:\d+ .*FALSETICKER, 250 ms ahead/);
@@ -235,7 +240,7 @@ describe('refused, with exit code 2 and one line', () => {
       "--pipeline: unknown pipeline 'kalman-medain' (did you mean 'kalman-median'?)",
     ],
   ])('%s', async (_why, args, message, env) => {
-    const out = join(temporaryFolder(), 'run');
+    const out = folder();
     const { code, stdout, stderr } = await escapement(['live', '--out', out, ...args], env);
     expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: `escapement: ${message}\n` });
     expect(existsSync(out)).toBe(false);

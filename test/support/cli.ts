@@ -1,7 +1,4 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const bin = fileURLToPath(new URL('../../bin/escapement.js', import.meta.url));
@@ -20,7 +17,7 @@ export interface CliRun {
   shows(pattern: RegExp): Promise<void>;
 }
 
-/** Starts the built command line (`npm test` builds it first), as a user would. */
+/** Starts the built command as a user would, beside this process: for tests that play its servers meanwhile. */
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, program = bin): CliRun {
   const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env } });
   let stdout = '';
@@ -49,8 +46,4 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, prog
 
 export function escapement(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<CliResult> {
   return start(args, env).ended;
-}
-
-export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'escapement-'));
 }

@@ -16,5 +16,5 @@ export interface Predictor {
    * Gets ready: loads a model, say. Until that has ended (or for ever, if it fails) the predictor is not asked, and the
    * pipeline tells from its measurements. An observable may take time on the world's scheduler.
    */
-  load?(): PromiseLike<unknown> | Observable<unknown>;
+  readonly load?: (() => PromiseLike<unknown> | Observable<unknown>) | undefined;
 }

@@ -18,6 +18,7 @@ import {
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
+import { referenceIdOf } from '../ntp/packet.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
 import {
@@ -386,7 +387,7 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
       precision: Math.max(-127, Math.round(Math.log2(spec.precision))),
       rootDelay,
       rootDispersion,
-      referenceId: [...referenceId.padEnd(4, '\0')].reduce((id, c) => ((id << 8) | c.charCodeAt(0)) >>> 0, 0),
+      referenceId: referenceIdOf(referenceId),
     },
   };
 }

@@ -1,5 +1,6 @@
-import { catchError, concat, defer, EMPTY, ignoreElements, isObservable, NEVER, Observable, of, timer } from 'rxjs';
+import { catchError, concat, EMPTY, ignoreElements, NEVER, type Observable, of, timer } from 'rxjs';
 import type { Predictor, WorldScheduler } from '../contracts/index.js';
+import { loadingOf } from './loading.js';
 
 /** Until `running`, measurements are served directly. */
 export type Phase = 'loading-model' | 'warm-up' | 'running';
@@ -14,32 +15,16 @@ export function phasesOf(
   warmUp: number,
   failed: (why: string) => void,
 ): Observable<Phase> {
-  const load = defer(() => {
-    const loading = predictor.load?.() ?? EMPTY;
-    return isObservable(loading) ? loading : settled(scheduler, loading);
-  }).pipe(
-    ignoreElements(),
+  const load = loadingOf(predictor, scheduler).pipe(
     catchError((error: unknown) => {
       failed(`the model cannot be loaded: ${error instanceof Error ? error.message : String(error)}`);
       return NEVER;
     }),
   );
+  const phase = (name: Phase): Observable<Phase> => of(name);
   return concat(
-    predictor.load === undefined ? EMPTY : of('loading-model' as const),
-    load,
-    warmUp > 0 ? of('warm-up' as const) : EMPTY,
-    warmUp > 0 ? timer(warmUp * 1000, scheduler).pipe(ignoreElements()) : EMPTY,
-    of('running' as const),
-  );
-}
-
-/** A promise through the one door for promises: virtual time is held still until it is answered. */
-function settled(scheduler: WorldScheduler, answer: PromiseLike<unknown>): Observable<unknown> {
-  return new Observable(subscriber =>
-    scheduler.settle(
-      answer,
-      () => subscriber.complete(),
-      error => subscriber.error(error),
-    ),
+    predictor.load === undefined ? EMPTY : concat(phase('loading-model'), load),
+    warmUp === 0 ? EMPTY : concat(phase('warm-up'), timer(warmUp * 1000, scheduler).pipe(ignoreElements())),
+    phase('running'),
   );
 }

@@ -381,7 +381,9 @@ function warnings(options: Options, { pollIntervals, predictEvery }: Setting): r
   const threshold = options.uncertainty_threshold;
   const keep = 1 - options.min_confidence_gain;
   const byGain = keep >= 1 ? Number.POSITIVE_INFINITY : keep / Math.sqrt(1 - keep ** 2);
-  if (threshold <= byGain) {
+  if (options.min_confidence_gain === 0) {
+    // Switched off, on purpose.
+  } else if (threshold <= byGain) {
     const implied = 100 * (1 - threshold / Math.hypot(1, threshold));
     found.push(
       `min_confidence_gain: never acts, uncertainty_threshold ${threshold} already asks for ${implied.toFixed(1)} %`,

@@ -1,4 +1,5 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { referenceIdOf } from '../../../src/core/ntp/packet.js';
 import { respond, type ServerState } from '../../../src/core/ntp/responder.js';
@@ -28,6 +29,8 @@ function answerTo(request: Uint8Array, state: Partial<ServerState> = {}, offset 
 }
 
 const kiss = (code: string): Partial<ServerState> => ({ stratum: 0, referenceId: referenceIdOf(code) });
+
+const hasIpv6 = Object.values(networkInterfaces()).some(list => list?.some(({ address }) => address === '::1'));
 
 const peers: UdpPeer[] = [];
 afterEach(() => {
@@ -121,7 +124,11 @@ describe('a server that does not know the time', () => {
   test.each([
     ['is unsynchronised', { leap: 3 }, 'unsynchronised (leap 3)'],
     ['has stratum 16', { stratum: 16 }, 'stratum 16'],
-    ['is too far from its reference', { rootDelay: 2, rootDispersion: 0.6 }, 'root distance 1.60 s over the limit'],
+    [
+      'is too far from its reference',
+      { rootDelay: 2, rootDispersion: 0.6 },
+      'root distance 1.60 s over the limit of 1.50 s',
+    ],
   ])('%s: unusable', async (_what, state, reason) => {
     const { name } = await server((request, _n, reply) => reply(answerTo(request, state)));
     const { offsets, failures, summary } = await runLive({ servers: [name], duration: 0.3 });
@@ -217,6 +224,15 @@ test('a server that is not there fails by time-out, one that cannot be sent to b
   expect(reasons(servers[0]!)[0]).toBe('timeout');
   expect(reasons(servers[1]!)[0]).toBe('sending is forbidden (EACCES)');
   expect(reasons(servers[2]!)[0]).toMatch(/ntp\.invalid/);
+});
+
+test.skipIf(!hasIpv6)('over IPv6 (where this machine has it), however the address is spelt', async () => {
+  const peer = await udpPeer((bytes, from, socket) => socket.send(answerTo(bytes), from.port, from.address), '::1');
+  peers.push(peer);
+  const servers = [`[::1]:${peer.port}`, `[0:0:0:0:0:0:0:1]:${peer.port}`];
+  const { exchanges, failures } = await runLive({ servers, duration: 0.4 });
+  expect(failures).toEqual([]);
+  expect(exchanges.length).toBeGreaterThan(6);
 });
 
 test('servers that are asked together make one round, also where one is named and answers late', async () => {
