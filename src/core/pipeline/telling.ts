@@ -29,7 +29,8 @@ export function timeWith(
   level: number,
 ): CorrectedTime {
   const age = timeOn(estimate.axis, reading) - timeOn(estimate.axis, estimate.at);
-  const variance = varianceAfter(estimate, age);
+  // A negative covariance makes the variance shrink at first; the interval does not: it never narrows with age.
+  const variance = Math.max(estimate.p00, varianceAfter(estimate, age));
   return {
     time: timeOn(axis, reading) + offset,
     offset,
