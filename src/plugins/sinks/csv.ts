@@ -64,8 +64,9 @@ export class CsvSink implements Sink {
   exchange({ t, event, group, open, truth }: ExchangeRecord): void {
     const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
     const file = this.file('measurements', MEASUREMENT_COLUMNS);
-    const owed = Object.entries(open)
-      .map(([name, count]) => `${name}:${count}`)
+    const owed = Object.keys(open)
+      .sort()
+      .map(name => `${name}:${open[name]}`)
       .join(' ');
     if (event.type === 'exchange') {
       const { source, sent, arrived, ...rest } = event.exchange;
