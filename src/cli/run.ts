@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
+import { PHASE } from '../core/pipeline/phases.js';
 import { makeSink } from './make-sink.js';
 import { OutputDirectory } from './output-directory.js';
 import { openRecording } from './recordings.js';
@@ -69,6 +70,9 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
     sinks.push({
       start: ({ clock }) => {
         if (clock !== undefined) output.add({ clock });
+      },
+      event: ({ t, part, what }) => {
+        if (what.startsWith(PHASE)) output.phase(part, what.slice(PHASE.length), t);
       },
     });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
