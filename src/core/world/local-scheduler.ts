@@ -8,17 +8,23 @@ export interface CounterOfTruth {
   counterAt(t: number): number;
   /** Fractional frequency error at t, s/s: only a guess of when a timer is due. */
   frequencyAt(t: number): number;
+  /** Calls the listener when the rate has jumped, as a fault makes it: guesses made before are void. */
+  onRateStep?(listener: () => void): void;
 }
 
 /** Timers are good to a microsecond, as those of an operating system at best are. */
 const RESOLUTION = 1e-6;
 
-/** The least rate that a counter is taken to run at: one that stands still is looked at again in time. */
-const SLOWEST = 1e-3;
+/** How far from a whole second a first guess of a timer's instant may be wrong, seconds. */
+const GUESS = 0.01;
 
 /**
  * Time as the simulated machine counts it: tasks wait for its counter, not for true time. One wake-up in true time
- * stands for the first of them; when it comes too early, because the oscillator wandered or was paused, it is set again.
+ * stands for the first of them.
+ *
+ * When a task runs is a function of the clock and of its own due time, never of who else has timers: an exchange leaves
+ * at the same instant whether or not another pipeline waits for something. So a task's instant is reckoned from the
+ * clock at the last whole second of true time before it, and a far task is given a wake-up there first.
  */
 export class LocalScheduler extends BaseScheduler {
   // Hard-private: a plugin holds this object, and must not find true time through it.
@@ -27,11 +33,20 @@ export class LocalScheduler extends BaseScheduler {
   readonly #heap = new TaskHeap();
   #wake: Task | undefined;
   #due: number | undefined;
+  #waking = false;
+  /** The whole second that instants are reckoned from, the counter there, and its rate. */
+  #second = Number.NaN;
+  #counter = 0;
+  #rate = 1;
 
   constructor(truth: VirtualScheduler, clock: CounterOfTruth) {
     super();
     this.#truth = truth;
     this.#clock = clock;
+    clock.onRateStep?.(() => {
+      this.#second = Number.NaN;
+      this.#setWake();
+    });
   }
 
   get time(): number {
@@ -39,7 +54,7 @@ export class LocalScheduler extends BaseScheduler {
   }
 
   at(time: number, run: () => void): Task {
-    const task = this.#heap.add(time, run);
+    const task = this.#heap.add(Math.max(time, this.time), run);
     if (task.index === 0) this.#setWake();
     return task;
   }
@@ -49,33 +64,54 @@ export class LocalScheduler extends BaseScheduler {
     this.#truth.settle(answer, deliver, fail);
   }
 
-  /** Looks again at when the first task is due: the counter's frequency has changed. */
-  rearm(): void {
-    this.#setWake();
+  /** The true time at which the counter reads `due`, reckoned from the whole second that `now` is in. */
+  #instantOf(due: number, now: number): number {
+    const second = Math.floor(now);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#counter = this.#clock.counterAt(second);
+      this.#rate = Math.max(0.01, 1 + this.#clock.frequencyAt(second));
+    }
+    return second + (due - this.#counter) / this.#rate;
   }
 
   #setWake(): void {
+    if (this.#waking) return;
     this.#wake?.cancel();
     this.#wake = undefined;
-    const next = this.#heap.nextTime;
-    if (next === Number.POSITIVE_INFINITY) return;
+    const due = this.#heap.nextTime;
+    if (due === Number.POSITIVE_INFINITY) return;
     const now = this.#truth.time;
-    const remaining = next - this.#clock.counterAt(now);
-    const rate = Math.max(SLOWEST, 1 + this.#clock.frequencyAt(now));
-    this.#wake = this.#truth.at(now + Math.max(0, remaining) / rate, this.#onWake);
+    let instant = this.#instantOf(due, now);
+    const nextSecond = Math.floor(now) + 1;
+    if (instant >= nextSecond) {
+      instant = Math.max(nextSecond, Math.floor(instant - GUESS));
+    } else if (instant <= now) {
+      // The reckoning is past, but noise may have slowed the counter since: then by as much later.
+      const left = due - this.#clock.counterAt(now);
+      instant = left > RESOLUTION ? now + left / this.#rate : now;
+    }
+    this.#wake = this.#truth.at(instant, this.#onWake);
   }
 
   readonly #onWake = (): void => {
     this.#wake = undefined;
-    const counter = this.#clock.counterAt(this.#truth.time);
-    while (this.#heap.nextTime <= counter + RESOLUTION && !this.#truth.owing) {
-      const task = this.#heap.pop()!;
-      this.#due = Math.abs(counter - task.time) <= RESOLUTION ? task.time : counter;
-      try {
+    this.#waking = true;
+    const now = this.#truth.time;
+    let counter: number | undefined;
+    try {
+      while (!this.#truth.owing) {
+        const due = this.#heap.nextTime;
+        if (due === Number.POSITIVE_INFINITY || this.#instantOf(due, now) > now) break;
+        counter ??= this.#clock.counterAt(now);
+        if (due > counter + RESOLUTION) break;
+        const task = this.#heap.pop()!;
+        this.#due = Math.abs(counter - due) <= RESOLUTION ? due : counter;
         task.run();
-      } finally {
-        this.#due = undefined;
       }
+    } finally {
+      this.#due = undefined;
+      this.#waking = false;
     }
     this.#setWake();
   };

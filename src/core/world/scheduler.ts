@@ -80,6 +80,9 @@ class TimedAction<T> extends Subscription implements SchedulerAction<T> {
   schedule(state?: T, delay = 0): Subscription {
     if (this.closed) return this;
     this.task?.cancel();
+    this.task = undefined;
+    // As on RxJS's own virtual scheduler: `timer(Infinity)` never fires.
+    if (!Number.isFinite(delay)) return this;
     const due = (this.scheduler.now() + Math.max(0, delay)) / 1000;
     this.task = this.scheduler.at(due, () => {
       this.task = undefined;

@@ -20,12 +20,11 @@ export interface KnownClock {
  * kept as a number of its own, never as the difference of two instants.
  */
 export class SimulatedClock implements Clock, ClockControls, KnownClock, CounterOfTruth {
-  /** Called when the counter's future changes: timers that wait for it are due at another time. */
-  onChange: () => void = () => {};
   private wallStep = 0;
   private frequencyStep = 0;
   private steppedPhase = 0;
   private steppedAt = 0;
+  private readonly listeners: (() => void)[] = [];
   private readonly sample: TrueReading = { reading: { wall: 0, counter: 0 }, wallError: 0.5, counterError: 0.5 };
 
   constructor(
@@ -81,7 +80,12 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     this.steppedPhase += this.frequencyStep * (now - this.steppedAt);
     this.steppedAt = now;
     this.frequencyStep += by;
-    this.onChange();
+    // A step of nothing changes nothing, not even when a timer is set again.
+    if (by !== 0) for (const listener of this.listeners) listener();
+  }
+
+  onRateStep(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   private phaseAt(t: number): number {

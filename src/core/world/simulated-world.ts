@@ -40,7 +40,6 @@ export class SimulatedWorld {
     this.network = new SimulatedNetwork(this.truth, this.clock, random, epoch, servers);
     const { clock, network } = this;
     const scheduler = new LocalScheduler(this.truth, this.clock);
-    clock.onChange = () => scheduler.rearm();
     this.view = Object.freeze({
       kind: 'simulated' as const,
       clock: Object.freeze({ read: () => clock.read() }),
