@@ -22,12 +22,33 @@ export interface ServerControls {
   shift(by: number): void;
 }
 
-/** What a fault can do to the simulated client's clock. */
+/**
+ * A change of the oscillator's frequency that has a course in time, as functions of the seconds since it began:
+ * `frequency` in s/s, and `phase`, its integral from 0, in seconds.
+ */
+export interface FrequencyDisturbance {
+  frequency(elapsed: number): number;
+  phase(elapsed: number): number;
+}
+
+/** What a fault can do to the simulated client's clock. What returns a function returns how to end it. */
 export interface ClockControls {
   /** Adds to the wall clock only, seconds, as `date -s` would. */
   stepWall(by: number): void;
+  /** Another daemon makes the wall clock gain `rate` seconds a second; the counter does not notice. Rates add up. */
+  slewWall(rate: number): () => void;
   /** Adds to the oscillator's fractional frequency from now on, s/s: both axes feel it. */
   stepFrequency(by: number): void;
+  /** The oscillator's frequency follows a course: both axes feel it. Ended, it leaves the phase that it made. */
+  disturbFrequency(disturbance: FrequencyDisturbance): () => void;
+  /** Sets the counter to another value, as a machine does that is moved to another host. Timers do not notice. */
+  resetCounter(to: number): void;
+  /**
+   * The machine stands still: no program runs, no packet comes in, both clocks stop. After a `suspend` the wall clock is
+   * right again but for `wallError` (it is set from the hardware clock) and packets are lost; a `freeze` (a guest whose
+   * host does not run it) is noticed by neither clock, and packets wait. Ignored while it stands still already.
+   */
+  pause(kind: 'suspend' | 'freeze', wallError?: number): () => void;
 }
 
 /** The simulated world as a fault sees it. */

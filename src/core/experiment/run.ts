@@ -272,7 +272,7 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     now: () => world.truth.time,
     truthNow: () => {
       const now = world.clock.sampleAt(world.truth.time);
-      return { wall: now.wallError, counter: now.counterError };
+      return now && { wall: now.wallError, counter: now.counterError };
     },
     onAdvance: listener => void world.truth.onAdvance(listener),
     run: control => world.truth.run(scenario.duration ?? 0, control),

@@ -183,12 +183,9 @@ export const ScenarioSchema = z
     world: z
       .union([SimulatedWorld, ReplayedWorld, RealWorld])
       .meta({ description: 'Where it plays: simulated, replayed or real; see below.' }),
-    sources: z
-      .record(NAME, choice('source', 'Asks servers, or reads the recording.'))
-      .optional()
-      .meta({
-        description: 'Sources by name; left out, one that asks every server every 64 s (or plays the recording).',
-      }),
+    sources: z.record(NAME, choice('source', 'Asks servers, or reads the recording.')).optional().meta({
+      description: 'Sources by name; left out, one that asks every server every 64 s (or plays the recording).',
+    }),
     pipelines: z.array(PipelineEntry).min(1).meta({ description: 'What is compared, all on one realisation.' }),
     sampling: z
       .strictObject({

@@ -74,7 +74,9 @@ export class Scorer {
     return to => {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
-          if (scoring.next >= this.warmup) this.scoreAgainstTruth(clock.sampleAt(scoring.next));
+          if (scoring.next < this.warmup) continue;
+          const now = clock.sampleAt(scoring.next);
+          if (now !== undefined) this.scoreAgainstTruth(now);
         }
         return;
       }
@@ -84,12 +86,12 @@ export class Scorer {
         if (t > to) return;
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
-          if (t >= this.warmup) this.scoreAgainstTruth(now);
+          if (now !== undefined && t >= this.warmup) this.scoreAgainstTruth(now);
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
           if (t !== grid.next) continue;
-          for (const sample of this.samples(t, now.reading, now)) sink.sample!(sample);
+          if (now !== undefined) for (const sample of this.samples(t, now.reading, now)) sink.sample!(sample);
           grid.advance();
         }
       }

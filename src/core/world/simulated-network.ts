@@ -103,7 +103,9 @@ export class SimulatedNetwork implements Network {
       const { processing, state } = server.options;
       const answer = respond(bytes, state, receive, receive + processing, this.epoch);
       if (answer === undefined || back === undefined) return;
-      this.truth.at(this.truth.time + processing + back, () => socket.deliver(answer, to, this.clock));
+      this.truth.at(this.truth.time + processing + back, () =>
+        this.clock.receive(() => socket.deliver(answer, to, this.clock)),
+      );
     });
     return sent;
   }

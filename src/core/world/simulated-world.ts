@@ -58,7 +58,7 @@ export class SimulatedWorld {
   strike(fault: Fault, timing: FaultTiming, name: string, report: (what: string) => void): void {
     const { clock, network } = this;
     const target: FaultTarget = {
-      clock: { stepWall: by => clock.stepWall(by), stepFrequency: by => clock.stepFrequency(by) },
+      clock,
       servers: network.names,
       server: (server: string): ServerControls => network.find(server, name),
       disturb: (selector: PathSelector, effect: PathEffect) => network.disturb(selector, effect, name),
