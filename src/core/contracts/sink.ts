@@ -90,6 +90,10 @@ export interface PipelineSummary {
     readonly maxErrorMeanWidth: number | null;
   };
   readonly reference: 'truth' | 'ntp';
+  /** For each limit that an expectation asks for: when the error was last beyond it, seconds of the run's time. */
+  readonly convergence?: readonly { readonly within: number; readonly by: number }[];
+  /** How fast told − true grows, s/s, where an expectation asks for it. */
+  readonly frequency?: { readonly rms: number; readonly max: number } | null;
 }
 
 export interface ExpectationResult {

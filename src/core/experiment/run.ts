@@ -28,7 +28,7 @@ import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
-import { Scorer } from './scoring.js';
+import { Scorer, type Wanted } from './scoring.js';
 
 export interface RunInputs {
   readonly scenario: Scenario;
@@ -113,7 +113,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.stop();
   };
   const { warmup, level } = scenario;
-  const scorer = new Scorer(pipelines, sinks, warmup, level, stage.reference, stage.start, fail);
+  const wanted = wantedBy(scenario);
+  const scorer = new Scorer(pipelines, sinks, warmup, level, stage.reference, stage.start, fail, wanted);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -180,6 +181,19 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const sink of sinks) await sink.finish?.(summary);
   if (failure !== undefined) throw failure;
   return summary;
+}
+
+/** What the scenario's expectations need to be measured besides the error statistics. */
+function wantedBy({ pipelines, expectations }: Scenario): Wanted {
+  const placeOf = (name: string): number => pipelines.findIndex(pipeline => pipeline.name === name);
+  const convergence = new Map<string, Wanted['convergence'][number]>();
+  const frequency = new Set<number>();
+  for (const { pipeline, metric, within } of expectations) {
+    const place = placeOf(pipeline);
+    if (within !== undefined) convergence.set(`${place} ${within}`, { pipeline: place, within });
+    if (metric.startsWith('frequency.')) frequency.add(place);
+  }
+  return { convergence: [...convergence.values()], frequency: [...frequency] };
 }
 
 function maker(

@@ -134,6 +134,11 @@ export const METRICS = {
   'bounds.meanWidth': 'time',
   'bounds.maxErrorCoverage': 'ratio',
   'bounds.maxErrorMeanWidth': 'time',
+  /** When the error was last beyond `within`; also before the warm-up. */
+  convergedBy: 'time',
+  /** How fast told − true grows. */
+  'frequency.rms': 'ratio',
+  'frequency.max': 'ratio',
 } as const;
 
 export type Metric = keyof typeof METRICS;
@@ -144,6 +149,7 @@ const Expectation = z
   .strictObject({
     pipeline: z.string(),
     metric: z.enum(Object.keys(METRICS) as [Metric, ...Metric[]]),
+    within: time('Of `convergedBy`: the error counts as converged while it is within this.', { above: 0 }).optional(),
     atMost: limit.optional(),
     atLeast: limit.optional(),
   })
@@ -160,7 +166,15 @@ const Expectation = z
     if (value.atMost === undefined && value.atLeast === undefined) {
       context.addIssue({ code: 'custom', message: 'expected `atMost` or `atLeast`, found neither', input: value });
     }
-    return { pipeline: value.pipeline, metric: value.metric, atMost: read('atMost'), atLeast: read('atLeast') };
+    if ((value.metric === 'convergedBy') !== (value.within !== undefined)) {
+      const message =
+        value.within === undefined
+          ? 'expected `within` beside `convergedBy`, found nothing'
+          : 'only `convergedBy` has a `within`';
+      context.addIssue({ code: 'custom', message, path: ['within'], input: value });
+    }
+    const { pipeline, metric, within } = value;
+    return { pipeline, metric, within, atMost: read('atMost'), atLeast: read('atLeast') };
   });
 
 export const ScenarioSchema = z

@@ -10,6 +10,7 @@ import {
   type Sample,
   type Sink,
 } from '../contracts/index.js';
+import { Convergence, SizeAccumulator, toldFrequency } from '../metrics/convergence.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
@@ -36,6 +37,12 @@ class Grid {
   }
 }
 
+/** What expectations ask for besides the error statistics, of the pipelines by their place (the bare clock: −1). */
+export interface Wanted {
+  readonly convergence: readonly { readonly pipeline: number; readonly within: number }[];
+  readonly frequency: readonly number[];
+}
+
 interface SinkGrid {
   readonly sink: Sink;
   readonly grid: Grid;
@@ -48,6 +55,9 @@ export class Scorer {
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
   private readonly unknown: CorrectedTime;
+  private readonly convergence: readonly (readonly [number, Convergence])[];
+  private readonly frequency: ReadonlyMap<number, SizeAccumulator>;
+  private readonly extra: boolean;
   private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
 
   constructor(
@@ -59,7 +69,11 @@ export class Scorer {
     start: number,
     /** Ends the run: a sink threw, outside any operator that would catch it. */
     private readonly fail: (error: unknown) => void,
+    wanted: Wanted = { convergence: [], frequency: [] },
   ) {
+    this.convergence = wanted.convergence.map(({ pipeline, within }) => [pipeline, new Convergence(within)]);
+    this.frequency = new Map(wanted.frequency.map(index => [index, new SizeAccumulator()]));
+    this.extra = this.convergence.length > 0 || this.frequency.size > 0;
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
@@ -74,9 +88,11 @@ export class Scorer {
     return to => {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
-          if (scoring.next < this.warmup) continue;
+          if (scoring.next < this.warmup && !this.extra) continue;
           const now = clock.sampleAt(scoring.next);
-          if (now !== undefined) this.scoreAgainstTruth(now);
+          if (now === undefined) continue;
+          if (this.extra) this.scoreExtra(clock, scoring.next, now);
+          if (scoring.next >= this.warmup) this.scoreAgainstTruth(now);
         }
         return;
       }
@@ -86,6 +102,7 @@ export class Scorer {
         if (t > to) return;
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
+          if (now !== undefined && this.extra) this.scoreExtra(clock, t, now);
           if (now !== undefined && t >= this.warmup) this.scoreAgainstTruth(now);
           scoring.advance();
         }
@@ -160,11 +177,36 @@ export class Scorer {
 
   summaries(): readonly PipelineSummary[] {
     return [
-      this.bare.summary(BARE_CLOCK, this.level, this.reference),
+      this.withExtra(-1, this.bare.summary(BARE_CLOCK, this.level, this.reference)),
       ...this.pipelines.map((pipeline, index) =>
-        this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
+        this.withExtra(index, this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference)),
       ),
     ];
+  }
+
+  private withExtra(index: number, summary: PipelineSummary): PipelineSummary {
+    const convergence = this.convergence.flatMap(([of, { within, by }]) => (of === index ? [{ within, by }] : []));
+    const frequency = this.frequency.get(index);
+    return {
+      ...summary,
+      ...(convergence.length > 0 && { convergence }),
+      ...(frequency && { frequency: frequency.summary() }),
+    };
+  }
+
+  /** What only some expectations ask for; convergence also before the warm-up. */
+  private scoreExtra(clock: KnownClock, t: number, { reading, counterError, wallError }: TrueReading): void {
+    const tell = (index: number, at: ClockReading): CorrectedTime =>
+      index < 0 ? bareTime(at, this.level) : this.pipelines[index]!.tell(at);
+    for (const [index, convergence] of this.convergence) {
+      const { offset, axis } = tell(index, reading);
+      convergence.add(t, offset + (axis === 'counter' ? counterError : wallError));
+    }
+    if (t < this.warmup || clock.frequencyAt === undefined) return;
+    for (const [index, accumulator] of this.frequency) {
+      const later = { wall: reading.wall + 1, counter: reading.counter + 1 };
+      accumulator.add(toldFrequency(tell(index, reading), tell(index, later), clock.frequencyAt(t)));
+    }
   }
 
   private emitScored(sample: Sample): void {

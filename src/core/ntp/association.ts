@@ -219,6 +219,7 @@ export class Association {
     this.last = {
       offset: (receive - sent.counter + (transmit - counter)) / 2,
       delay: counter - sent.counter - (transmit - receive),
+      at: counter,
     };
     this.emit({
       type: 'exchange',

@@ -34,6 +34,9 @@ const HISTORY = 1024;
 /** A source that has been silent for longer than this has no say in a round, seconds. */
 const OTHERS_AGE = 2048;
 
+/** How fast a measurement loses its worth while nothing is known of the clock's frequency: RFC 5905's largest, s/s. */
+const UNKNOWN_RATE = 500e-6;
+
 /** The plugins of one pipeline, made. */
 export interface PipelineParts {
   readonly name: string;
@@ -172,11 +175,15 @@ export class Pipeline {
     const { axis } = this.parts;
     const now = round.at(-1)!.at;
     const drift = this.posterior?.drift ?? 0;
+    const rate = this.posterior?.maxErrorRate ?? UNKNOWN_RATE;
     const others: Measurement[] = [];
     for (const measurement of this.latest.values()) {
       if (round.some(({ source }) => source === measurement.source)) continue;
       const age = timeOn(axis, now) - timeOn(axis, measurement.at);
-      if (age >= 0 && age <= OTHERS_AGE) others.push({ ...measurement, offset: measurement.offset + drift * age });
+      if (age >= 0 && age <= OTHERS_AGE) {
+        const { offset, rootDistance } = measurement;
+        others.push({ ...measurement, offset: offset + drift * age, rootDistance: rootDistance + rate * age });
+      }
     }
     return others;
   }
