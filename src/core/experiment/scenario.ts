@@ -180,6 +180,10 @@ const Expectation = z
 export const ScenarioSchema = z
   .strictObject({
     $schema: z.string().optional(),
+    extends: z.string().optional().meta({
+      description:
+        'Another scenario, relative to this one, that this one adds to: maps are merged, lists and values replaced.',
+    }),
     name: NAME.meta({ description: 'Names the run, its folder and its table.' }),
     description: z.string().default('').meta({ description: 'What happens, and what it shows.' }),
     seed: z
