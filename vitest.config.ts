@@ -7,6 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     setupFiles: ['reflect-metadata'],
+    globalSetup: ['test/support/build.ts'],
   },
   resolve: { alias: { escapement: fileURLToPath(new URL('./src/index.ts', import.meta.url)) } },
 });

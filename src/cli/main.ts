@@ -24,6 +24,19 @@ program
   .action(async (files: string[], options) => (await import('./run.js')).run(files, options));
 
 program
+  .command('live')
+  .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
+  .option('--server <host[:port]...>', 'servers to ask; left out: four of pool.ntp.org')
+  .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
+  .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
+  .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
+  .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async options => (await import('./live.js')).live(options));
+
+program
   .command('validate')
   .description('check scenarios without running them')
   .argument('<scenario...>', 'scenario files (YAML)')

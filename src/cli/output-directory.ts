@@ -57,6 +57,12 @@ export class OutputDirectory {
     this.write();
   }
 
+  /** Adds what is known only once the run has started. */
+  add(facts: Readonly<Record<string, unknown>>): void {
+    this.manifest = { ...this.manifest, ...facts };
+    this.write();
+  }
+
   end(status: 'finished' | 'interrupted' | 'failed'): void {
     this.manifest = { ...this.manifest, status, ended: new Date().toISOString() };
     this.write();

@@ -47,11 +47,21 @@ export async function execute({ scenario, file }: LoadedScenario, options: Execu
       : OutputDirectory.create(options.out, options.several ? scenario.name : undefined);
   output?.begin(scenario, options.plugin ?? []);
   const sinks: Sink[] = [...(options.extraSinks ?? [])];
+  const chosen = new Set(scenario.sinks.map(({ use }) => use));
   if (output !== undefined) {
-    const chosen = new Set(scenario.sinks.map(({ use }) => use));
+    sinks.push({
+      start: ({ clock }) => {
+        if (clock !== undefined) output.add({ clock });
+      },
+    });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
   }
-  if (!options.json) sinks.push(makeSink('progress', undefined), makeSink('table', undefined));
+  if (!options.json) {
+    // Whoever watches real time wants to see it pass.
+    const view = scenario.world.kind === 'real' ? 'log' : 'progress';
+    if (!chosen.has(view)) sinks.push(makeSink(view, undefined));
+    sinks.push(makeSink('table', undefined));
+  }
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();

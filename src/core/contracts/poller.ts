@@ -1,6 +1,6 @@
 /** What a poller may decide by. Seconds, on the local counter. */
 export interface PollState {
-  /** Questions sent so far to this server. */
+  /** Questions so far to this server; one that could not be sent for want of an address counts. */
   readonly sent: number;
   /** Consecutive questions without a usable answer. */
   readonly missed: number;

@@ -18,6 +18,8 @@ export interface RunInfo {
   readonly warmup: number;
   readonly pipelines: readonly string[];
   readonly reference: 'truth' | 'ntp';
+  /** What a real world's clock is read through. */
+  readonly clock?: string;
 }
 
 /** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */
@@ -55,6 +57,9 @@ export interface RoundRecord {
   readonly verdicts: readonly Verdict[];
   readonly mad: number | undefined;
   readonly estimate: Estimate | undefined;
+  /** The local clock when the round was done, and what the pipeline then told. */
+  readonly reading: ClockReading;
+  readonly told: CorrectedTime;
 }
 
 /** Something that people should know of: a fault that strikes, a step that is detected, a fallback. */

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Container } from 'inversify';
+import type { ObservedValueOf } from 'rxjs';
 import {
   type Axis,
   type ClockReading,
@@ -12,9 +13,11 @@ import {
   type RunSummary,
   type Sink,
   type Source,
+  type SourceEvent,
   World,
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
+import { agreeing } from '../ntp/agreement.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
 import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
@@ -28,7 +31,7 @@ import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
-import { Scorer, type Wanted } from './scoring.js';
+import { type MeasurementScore, Scorer, type Wanted } from './scoring.js';
 
 export interface RunInputs {
   readonly scenario: Scenario;
@@ -55,10 +58,14 @@ interface Stage {
   /** The local clock as a function of true time, where that is known at any instant. */
   readonly known: KnownClock | undefined;
   readonly reference: 'truth' | 'ntp';
+  /** What a real clock is read through. */
+  readonly clock?: string;
   now(): number;
   /** clock − true at the event now being handled. */
   truthNow(): ExchangeRecord['truth'];
   onAdvance(listener: (to: number) => void): void;
+  /** Before an event of a world whose time is not driven from here: lets listeners sample what was until now. */
+  advance?(): void;
   run(control: RunControl): Promise<boolean>;
   stop(): void;
   readonly playback: Playback | undefined;
@@ -99,6 +106,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     warmup: scenario.warmup,
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
+    ...(stage.clock !== undefined && { clock: stage.clock }),
   };
   const now = (name = pipelines[0]!.name): CorrectedTime => {
     const pipeline = pipelines.find(one => one.name === name);
@@ -129,23 +137,53 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     );
   }
 
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      fail(error);
+    }
+  };
   const exchanges = { answered: 0, failed: 0 };
   // Records and scores are taken before any pipeline hears of an event.
   for (const [group, source] of sources) {
-    source.events.subscribe({
-      next: event => {
-        const t = stage.now();
-        const truth = stage.truthNow();
-        if (event.type === 'exchange') exchanges.answered += 1;
-        else exchanges.failed += 1;
-        if (event.type === 'exchange' && stage.known === undefined) scorer.scoreAt(t, event.exchange, truth);
-        scorer.exchange({ t, event, group, truth, outstanding: source.outstanding });
+    const round: MeasurementScore[] = [];
+    const handle = (event: SourceEvent): void => {
+      stage.advance?.();
+      const t = stage.now();
+      const truth = stage.truthNow();
+      const { outstanding } = source;
+      if (event.type === 'exchange') exchanges.answered += 1;
+      else exchanges.failed += 1;
+      if (event.type === 'exchange' && stage.known === undefined) {
+        const score = scorer.scoreAt(t, event.exchange, truth);
+        if (truth === undefined) round.push(score);
+        else scorer.commit(score);
+      }
+      // Against NTP only a measurement that agrees with its round counts: a falseticker is no reference.
+      if (outstanding === 0 && round.length > 0) {
+        const agrees = agreeing(round.map(({ measurement }) => measurement));
+        round.forEach((score, index) => {
+          if (agrees[index]) scorer.commit(score);
+        });
+        round.length = 0;
+      }
+      scorer.exchange({ t, event, group, truth, outstanding });
+    };
+    source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
+  }
+  const recordsRounds = sinks.some(sink => sink.round !== undefined);
+  for (const pipeline of pipelines) {
+    const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
+      const reading = stage.view.clock.read();
+      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) });
+    };
+    pipeline.outcomes.subscribe({
+      next: outcome => {
+        if (recordsRounds) guarded(() => record(outcome));
       },
       error: fail,
     });
-  }
-  for (const pipeline of pipelines) {
-    pipeline.outcomes.subscribe({ next: outcome => scorer.round({ t: stage.now(), ...outcome }), error: fail });
   }
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
@@ -267,13 +305,13 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
   const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
-  // Named by what they are, not by their place in the list: another fault before them leaves their draws alone.
-  const seen = new Map<string, number>();
+  // Named by what they are and when they strike, so that one more fault in the list leaves the others' draws alone.
+  const namesakes = new Map<string, number>();
   const faults = spec.faults.map((entry, index) => {
-    const what = `faults/${JSON.stringify([entry.at, entry.for ?? null, entry.every ?? null, entry.fault])}`;
-    const twins = seen.get(what) ?? 0;
-    seen.set(what, twins + 1);
-    const part = twins === 0 ? what : `${what}#${twins}`;
+    const name = `faults/${entry.fault.use}@${entry.at}`;
+    const earlier = namesakes.get(name) ?? 0;
+    namesakes.set(name, earlier + 1);
+    const part = earlier === 0 ? name : `${name}#${earlier}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
   return {
@@ -368,32 +406,27 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
   }
   const network = make('network', spec.network, `${file} world.network`, 'network').connect(clock);
   const scheduler = new RealtimeScheduler(clock);
-  const end = scenario.duration ?? Number.POSITIVE_INFINITY;
+  const start = clock.read().counter;
   return {
-    view: {
-      kind: 'real',
-      clock: { read: (): ClockReading => clock.read() },
+    view: Object.freeze({
+      kind: 'real' as const,
+      clock: Object.freeze({ read: (): ClockReading => clock.read() }),
       network,
       scheduler,
       random: () => secureStream,
       epoch: Number(clock.epoch / 1_000_000_000n),
-    },
+    }),
     servers: [],
-    start: 0,
-    end,
+    start,
+    end: start + (scenario.duration ?? Number.POSITIVE_INFINITY),
     known: undefined,
     reference: 'ntp',
+    clock: clock.description,
     now: () => scheduler.time,
     truthNow: () => undefined,
-    onAdvance: listener => {
-      // Ten times a second is often enough for sinks' grids, and costs nothing.
-      const tick = (): void => {
-        listener(scheduler.time);
-        scheduler.at(scheduler.time + 0.1, tick);
-      };
-      tick();
-    },
-    run: control => scheduler.run(end, control),
+    onAdvance: listener => scheduler.onAdvance(listener),
+    advance: () => scheduler.advance(),
+    run: control => scheduler.run(start + (scenario.duration ?? Number.POSITIVE_INFINITY), control),
     stop: () => scheduler.stop(),
     playback: undefined,
     strike: () => {},

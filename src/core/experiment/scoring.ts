@@ -4,6 +4,7 @@ import {
   type EventRecord,
   type Exchange,
   type ExchangeRecord,
+  type Measurement,
   measure,
   type PipelineSummary,
   type RoundRecord,
@@ -41,6 +42,12 @@ class Grid {
 export interface Wanted {
   readonly convergence: readonly { readonly pipeline: number; readonly within: number }[];
   readonly frequency: readonly number[];
+}
+
+/** How every pipeline (the bare clock first) did at one measurement. */
+export interface MeasurementScore {
+  readonly measurement: Measurement;
+  readonly samples: readonly Sample[];
 }
 
 interface SinkGrid {
@@ -131,11 +138,14 @@ export class Scorer {
   }
 
   /**
-   * Scores at a measurement that no pipeline has seen yet: against it, or against the truth at its arrival where the
-   * recording holds that.
+   * What a measurement that no pipeline has seen yet says of them: the errors against it, or against the truth at its
+   * arrival where the recording holds that. They count when they are `commit`ted.
    */
-  scoreAt(t: number, exchange: Exchange, truth: { readonly wall: number; readonly counter: number } | undefined): void {
-    const scored = t >= this.warmup;
+  scoreAt(
+    t: number,
+    exchange: Exchange,
+    truth: { readonly wall: number; readonly counter: number } | undefined,
+  ): MeasurementScore {
     const byCounter = measure(exchange, 'counter');
     const byWall = measure(exchange, 'wall');
     const reading = truth === undefined ? byCounter.at : exchange.arrived;
@@ -145,21 +155,30 @@ export class Scorer {
         : told.offset + (truth?.wall ?? -byWall.offset);
     const bareTold = bareTime(reading, this.level);
     const bareError = errorOf(bareTold);
-    if (scored) this.bare.add(bareError, bareError, bareTold);
-    this.emitScored({
+    const sampleOf = (pipeline: string, told: CorrectedTime, estimate: Sample['estimate']): Sample => ({
       t,
-      pipeline: BARE_CLOCK,
+      pipeline,
       reading,
-      told: bareTold,
-      estimate: undefined,
-      error: bareError,
+      told,
+      estimate,
+      error: errorOf(told),
       bareError,
     });
-    this.pipelines.forEach((pipeline, index) => {
-      const told = pipeline.tell(reading);
-      const error = errorOf(told);
-      if (scored) this.accumulators[index]!.add(error, bareError, told);
-      this.emitScored({ t, pipeline: pipeline.name, reading, told, estimate: pipeline.estimate, error, bareError });
+    return {
+      measurement: byWall,
+      samples: [
+        sampleOf(BARE_CLOCK, bareTold, undefined),
+        ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
+      ],
+    };
+  }
+
+  commit({ samples }: MeasurementScore): void {
+    samples.forEach((sample, index) => {
+      const { t, told, error, bareError } = sample;
+      const accumulator = index === 0 ? this.bare : this.accumulators[index - 1]!;
+      if (t >= this.warmup) accumulator.add(error!, bareError!, told);
+      this.notify(sink => sink.scored?.(sample));
     });
   }
 
@@ -207,10 +226,6 @@ export class Scorer {
       const later = { wall: reading.wall + 1, counter: reading.counter + 1 };
       accumulator.add(toldFrequency(tell(index, reading), tell(index, later), clock.frequencyAt(t)));
     }
-  }
-
-  private emitScored(sample: Sample): void {
-    this.notify(sink => sink.scored?.(sample));
   }
 
   private notify(tell: (sink: Sink) => void): void {

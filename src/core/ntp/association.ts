@@ -91,10 +91,11 @@ export class Association {
     return this.question !== undefined || this.lookingUp;
   }
 
-  start(): void {
+  /** Asks for the first time when the local counter reads `at`. Associations started together ask together. */
+  start(at = this.world.scheduler.time): void {
     if (!this.stopped) return;
     this.stopped = false;
-    this.nextDue = this.world.scheduler.time;
+    this.nextDue = at;
     this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
   }
 
@@ -108,26 +109,34 @@ export class Association {
   private ask(): void {
     this.schedule();
     // One question open at a time: an interval shorter than the time-out waits for the next turn.
-    if (this.question !== undefined) return;
-    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
-    if (endpoint === undefined) {
-      this.lookUp();
-      return;
-    }
+    if (this.outstanding) return;
     this.sent += 1;
     this.reach = (this.reach << 1) & 0xff;
+    const endpoint = this.addresses[this.addressIndex % Math.max(1, this.addresses.length)];
+    if (endpoint === undefined) this.lookUp();
+    else this.send(endpoint);
+  }
+
+  private send(endpoint: Endpoint): void {
     const nonce: NtpTimestamp = { seconds: this.random.uint32(), fraction: this.random.uint32() };
     const socket = this.world.network.open(this.path);
     const question = new Question(nonce, endpoint, socket);
     this.question = question;
-    question.reply = socket.received.subscribe(datagram => this.receive(question, datagram));
-    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
-    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () => {
-      // Another address may answer: try it next time.
-      this.addressIndex += 1;
-      if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
-      this.fail(question, 'timeout');
+    question.reply = socket.received.subscribe({
+      next: datagram => this.receive(question, datagram),
+      error: (error: unknown) => this.unheard(question, error instanceof Error ? error.message : String(error)),
     });
+    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
+    question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () =>
+      this.unheard(question, 'timeout'),
+    );
+  }
+
+  /** Another address may answer: it is tried next time, and after the last the name is looked up again. */
+  private unheard(question: Question, reason: string): void {
+    this.addressIndex += 1;
+    if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
+    this.fail(question, reason);
   }
 
   private schedule(): void {
@@ -143,11 +152,13 @@ export class Association {
     return { sent, missed, reach, interval, floor, last };
   }
 
-  /** Resolves the name before the exchange, never between T1 and T4; asks as soon as there is an address. */
+  /**
+   * Resolves the name before the exchange, never between T1 and T4, and sends as soon as there is an address. The next
+   * question is due when it would have been: servers that are asked in one round stay in it.
+   */
   private lookUp(): void {
     const asked = this.world.clock.read();
     const { host, port } = this.target;
-    if (this.lookingUp) return;
     this.lookingUp = true;
     const failed = (error: unknown) => {
       this.lookingUp = false;
@@ -170,10 +181,7 @@ export class Association {
         }
         this.addresses = endpoints;
         this.addressIndex = 0;
-        this.poll?.cancel();
-        this.nextDue = this.world.scheduler.time;
-        this.interval = undefined;
-        this.ask();
+        this.send(endpoints[0]!);
       },
       failed,
     );
@@ -300,7 +308,7 @@ class Question {
 }
 
 /** A client's question, with as little in it as RFC 5905 allows (draft-ietf-ntp-data-minimization). */
-function requestPacket(nonce: NtpTimestamp): NtpPacket {
+export function requestPacket(nonce: NtpTimestamp): NtpPacket {
   return {
     leap: 0,
     version: 4,

@@ -59,7 +59,7 @@ function decline(verdicts: Verdict[], source: string, reason: string): void {
   });
 }
 
-type Outcome = Omit<RoundRecord, 't'>;
+type Outcome = Omit<RoundRecord, 't' | 'reading' | 'told'>;
 
 /**
  * One pipeline: events → rounds → measurements → filters → combiner → (predict → correct), one measurement after

@@ -15,6 +15,9 @@ const Options = z.strictObject({
 /** Bytes gathered before a write. */
 const BUFFER = 65536;
 
+/** Longest time that rows stay gathered, milliseconds. */
+const FLUSH_PERIOD = 1000;
+
 const MEASUREMENT_COLUMNS =
   'group,source,type,reason,open,sent_wall_s,sent_counter_s,arrived_wall_s,arrived_counter_s,receive_s,transmit_s,leap,' +
   'stratum,precision_s,root_delay_s,root_dispersion_s,reference_id,truth_t_s,truth_wall_error_s,truth_counter_error_s';
@@ -31,6 +34,7 @@ export class CsvSink implements Sink {
   readonly interval: number;
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
+  private flushed = performance.now();
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
@@ -87,6 +91,14 @@ export class CsvSink implements Sink {
     );
   }
 
+  progress(): void {
+    // A run that is killed loses a second of rows at most.
+    const now = performance.now();
+    if (now - this.flushed < FLUSH_PERIOD) return;
+    this.flushed = now;
+    for (const file of this.files.values()) file.flush();
+  }
+
   finish(): void {
     for (const file of this.files.values()) file.close();
   }
@@ -121,6 +133,7 @@ class CsvFile {
   }
 
   flush(): void {
+    if (this.buffer === '') return;
     writeSync(this.descriptor, this.buffer);
     this.buffer = '';
   }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Poller, type Source, type SourceEvent, World } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { Association } from '../../core/ntp/association.js';
+import { parseServer } from '../../core/ntp/server-address.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PartName, PluginFactory, ServerNames } from '../../core/plugin/tokens.js';
@@ -32,7 +33,7 @@ export class NtpSource implements Source {
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
-    @inject(World) world: World,
+    @inject(World) private readonly world: World,
     @inject(PartName) part: string,
     @inject(ServerNames) known: readonly string[],
     @inject(PluginFactory) make: PluginFactory,
@@ -43,7 +44,7 @@ export class NtpSource implements Source {
       throw new InputError(`sources.${part}.servers`, 'names one server twice');
     }
     this.associations = this.servers.map(server => {
-      const target = parseTarget(server, `sources.${part}.servers`);
+      const target = parseServer(server, `sources.${part}.servers`);
       if (world.kind === 'simulated') world.network.resolve(target.host, target.port);
       const poller: Poller = make('poller', options.poller);
       return new Association(server, `${part}/${server}`, target, world, poller, options);
@@ -58,22 +59,11 @@ export class NtpSource implements Source {
   }
 
   start(): void {
-    for (const association of this.associations) association.start();
+    const now = this.world.scheduler.time;
+    for (const association of this.associations) association.start(now);
   }
 
   stop(): void {
     for (const association of this.associations) association.stop();
   }
-}
-
-/** HOST, HOST:PORT, [IPv6] or [IPv6]:PORT. */
-function parseTarget(text: string, place: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text);
-  if (match === null) {
-    if (text.includes(':') && /^[\da-f:.]+$/i.test(text)) return { host: text, port: 123 };
-    throw new InputError(place, `expected HOST[:PORT], found '${text}'`);
-  }
-  const port = match[3] === undefined ? 123 : Number(match[3]);
-  if (port < 1 || port > 65535) throw new InputError(place, `expected a port from 1 to 65535, found ${port}`);
-  return { host: match[1] ?? match[2]!, port };
 }
