@@ -1,11 +1,33 @@
+import type { ServerBehaviour, ServerState } from './server.js';
 import type { RandomStream } from './world.js';
 
-/** What happens to one packet on top of its path: all effects in force are asked, each with its own stream. */
+/** A packet that somebody else sends to the client, as an answer to its question. */
+export interface Forgery {
+  /** Arrives this many seconds after the question was sent. */
+  readonly after: number;
+  /** Its bytes, from the question's, where the forger can see it (`onPath`), or from nothing. */
+  readonly make: (question: Uint8Array) => Uint8Array;
+  /** It comes from another address than the server's. */
+  readonly elsewhere?: boolean;
+}
+
+/**
+ * What happens to one packet on top of its path: all effects in force are asked, each with its own stream, when the
+ * question is sent.
+ */
 export interface PathEffect {
-  /** True if the packet is lost. `at`: true time of its departure, seconds. */
+  /** True if the packet is lost. `at`: true time of its question's departure, seconds. */
   lost?(random: RandomStream, at: number): boolean;
-  /** Seconds of extra delay, ≥ 0. */
+  /** Seconds of extra delay; negative where the way got shorter (in all it is never less than 0). */
   delay?(random: RandomStream, at: number): number;
+  /** A copy that arrives this many seconds after the packet; undefined for none. */
+  copy?(random: RandomStream, at: number): number | undefined;
+  /** What arrives instead; undefined if the packet stays as it is. */
+  mangle?(random: RandomStream, at: number): ((bytes: Uint8Array) => Uint8Array) | undefined;
+  /** True if an answer is held back and delivered to the association's next question (direction `back` only). */
+  late?(random: RandomStream, at: number): boolean;
+  /** An answer that is none (direction `back` only). */
+  forge?(random: RandomStream, at: number): Forgery | undefined;
 }
 
 export type Direction = 'out' | 'back';
@@ -20,6 +42,12 @@ export interface PathSelector {
 export interface ServerControls {
   /** Adds to the server's clock, seconds (negative again to undo). */
   shift(by: number): void;
+  /** The server's clock gains `rate` seconds a second; ended, it keeps what it gained, until it is shifted back. */
+  drift(rate: number): () => number;
+  /** What the server says of itself from now on; returns how to end it. */
+  claim(state: Partial<ServerState>): () => void;
+  /** The server behaves in another way from now on; returns how to end it. */
+  behave(behaviour: ServerBehaviour): () => void;
 }
 
 /**
@@ -58,6 +86,11 @@ export interface FaultTarget {
   server(name: string): ServerControls;
   /** Disturbs packets sent from now on; returns how to end it. */
   disturb(selector: PathSelector, effect: PathEffect): () => void;
+  /**
+   * UTC repeats a second (`by` −1, an inserted leap second) or skips one (+1), `notice` seconds from now. Servers
+   * announce it meanwhile, for the last day before it, and follow it as they are told to.
+   */
+  leapSecond(by: -1 | 1, notice: number): void;
 }
 
 /**

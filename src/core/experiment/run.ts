@@ -3,6 +3,8 @@ import { Container } from 'inversify';
 import type { ObservedValueOf } from 'rxjs';
 import {
   type Axis,
+  type ClockModel,
+  type ClockPlugin,
   type ClockReading,
   type CorrectedTime,
   type ExchangeRecord,
@@ -338,13 +340,21 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   };
 }
 
+function modelOf(clock: ClockPlugin, place: string): ClockModel {
+  if (clock.world === 'simulated') return clock;
+  throw new InputError(`${place}.clock`, 'is a real clock: a simulated server needs a model');
+}
+
 function serverOptions(spec: ServerSpec, index: number, file: string, make: Make): SimulatedServerOptions {
+  const place = `${file} world.servers[${index}]`;
   const way = (direction: 'out' | 'back'): PathModel => {
     const own = spec[direction];
     const jitter = own.jitter ?? spec.jitter;
+    const loss = own.loss ?? spec.loss;
     return {
       delay: own.delay ?? spec.delay,
-      loss: own.loss ?? spec.loss,
+      loss:
+        typeof loss === 'number' ? loss : make('loss', loss, `${place}.loss`, `network/${spec.name}/${direction}/loss`),
       jitter: jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}`),
     };
   };
@@ -355,7 +365,11 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
     back: way('back'),
     timeError,
     frequencyError,
+    clock: spec.clock && modelOf(make('clock', spec.clock, `${place}.clock`, `servers/${name}/clock`), place),
     processing,
+    behaviour: make('server', spec.behaviour, `${place}.behaviour`, `servers/${name}/behaviour`),
+    lookUp: spec.lookUp,
+    smear: spec.smear,
     state: {
       leap,
       stratum,

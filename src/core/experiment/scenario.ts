@@ -8,7 +8,9 @@ const NAME = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letter
 const Way = {
   delay: time('Shortest delay of one way, without queueing.', { min: 0 }),
   jitter: choice('delay', "The law of a packet's queueing delay on top of `delay`."),
-  loss: probability('Probability that a packet is lost.'),
+  loss: z
+    .union([probability('Probability'), choice('loss', 'Law')])
+    .meta({ description: 'Probability that a packet is lost, each by itself, or the law by which packets are lost.' }),
 };
 
 const Server = z
@@ -27,6 +29,7 @@ const Server = z
       .prefault({}),
     timeError: time("The server's clock − true, at the start.").prefault(0),
     frequencyError: ratio("The server's clock's fractional frequency error.").prefault(0),
+    clock: choice('clock', "The server's oscillator, on top of `timeError` and `frequencyError`.").optional(),
     processing: time('From the arrival of a question to the departure of its answer.', { min: 0 }).prefault('20 us'),
     stratum: z
       .int()
@@ -39,6 +42,11 @@ const Server = z
     rootDispersion: time('Dispersion to the reference clock.', { min: 0 }).prefault('1 ms'),
     precision: time("Precision of the server's clock.", { above: 0 }).prefault('1 us'),
     referenceId: z.string().max(4).default('SIM').meta({ description: 'Four characters; at stratum 0 the kiss code.' }),
+    behaviour: choice('server', 'How it answers.').prefault('honest'),
+    lookUp: time('How long it takes to look up its name, before the first question.', { min: 0 }).prefault(0),
+    smear: time('A leap second is smeared over this, half of it before the leap; 0: the server steps and announces.', {
+      min: 0,
+    }).prefault(0),
   })
   .meta({ description: 'An NTP server and the path to it.' });
 

@@ -170,18 +170,25 @@ export class Association {
         failure: { source: this.source, sent: asked, settled: this.world.clock.read(), reason },
       });
     };
+    const found = (endpoints: readonly Endpoint[]): void => {
+      this.lookingUp = false;
+      if (this.stopped) return;
+      if (endpoints.length === 0) {
+        failed(new Error(`no address for ${host}`));
+        return;
+      }
+      this.addresses = endpoints;
+      this.addressIndex = 0;
+      this.send(endpoints[0]!);
+    };
     this.world.scheduler.settle(
       this.world.network.resolve(host, port),
-      endpoints => {
-        this.lookingUp = false;
-        if (this.stopped) return;
-        if (endpoints.length === 0) {
-          failed(new Error(`no address for ${host}`));
-          return;
+      answer => {
+        if ('endpoints' in answer) {
+          this.world.scheduler.at(this.world.scheduler.time + answer.after, () => found(answer.endpoints));
+        } else {
+          found(answer);
         }
-        this.addresses = endpoints;
-        this.addressIndex = 0;
-        this.send(endpoints[0]!);
       },
       failed,
     );

@@ -1,17 +1,5 @@
+import type { ServerState } from '../contracts/server.js';
 import { decodePacket, encodePacket, MODE_CLIENT, MODE_SERVER, NOT_SET, toTimestamp } from './packet.js';
-
-/** What an NTP server says of itself. */
-export interface ServerState {
-  readonly leap: number;
-  readonly stratum: number;
-  /** log2 of seconds. */
-  readonly precision: number;
-  /** Seconds. */
-  readonly rootDelay: number;
-  /** Seconds. */
-  readonly rootDispersion: number;
-  readonly referenceId: number;
-}
 
 /**
  * A server's answer to a client's datagram, RFC 5905 section 9.2 (fast transmit): the same length or shorter, never

@@ -8,9 +8,11 @@ import type {
   Fault,
   Filter,
   Format,
+  LossLaw,
   NetworkPlugin,
   Poller,
   Predictor,
+  ServerBehaviour,
   Sink,
   Source,
   Timekeeper,
@@ -26,9 +28,11 @@ export interface PluginKinds {
   fault: Fault;
   filter: Filter;
   format: Format;
+  loss: LossLaw;
   network: NetworkPlugin;
   poller: Poller;
   predictor: Predictor;
+  server: ServerBehaviour;
   sink: Sink;
   source: Source;
   timekeeper: Timekeeper;
@@ -41,6 +45,8 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'clock',
   'network',
   'delay',
+  'loss',
+  'server',
   'fault',
   'format',
   'source',

@@ -8,6 +8,7 @@ import type {
   ServerControls,
   World,
 } from '../contracts/index.js';
+import { LeapSeconds } from './leap-seconds.js';
 import { LocalScheduler } from './local-scheduler.js';
 import { randomStream } from './random.js';
 import { SimulatedClock } from './simulated-clock.js';
@@ -31,13 +32,14 @@ export class SimulatedWorld {
   readonly truth = new VirtualScheduler();
   readonly clock: SimulatedClock;
   readonly network: SimulatedNetwork;
+  private readonly leaps = new LeapSeconds();
   /** The world as pipelines and sources see it. */
   readonly view: World;
 
   constructor(seed: string, epoch: number, model: ClockModel, servers: readonly SimulatedServerOptions[]) {
     const random = (path: string): RandomStream => randomStream(seed, path);
     this.clock = new SimulatedClock(model, this.truth);
-    this.network = new SimulatedNetwork(this.truth, this.clock, random, epoch, servers);
+    this.network = new SimulatedNetwork(this.truth, this.clock, random, epoch, this.leaps, servers);
     const { clock, network } = this;
     const scheduler = new LocalScheduler(this.truth, this.clock);
     this.view = Object.freeze({
@@ -54,6 +56,14 @@ export class SimulatedWorld {
     });
   }
 
+  private leapSecond(by: -1 | 1, notice: number): void {
+    const now = this.truth.time;
+    this.leaps.add(now + notice, by, now);
+    const strike = (): void => this.clock.leapSecond(by);
+    if (notice === 0) strike();
+    else this.truth.at(now + notice, strike);
+  }
+
   /** Puts a fault on the timeline. `report` is told when it strikes and when it ends. */
   strike(fault: Fault, timing: FaultTiming, name: string, report: (what: string) => void): void {
     const { clock, network } = this;
@@ -62,6 +72,7 @@ export class SimulatedWorld {
       servers: network.names,
       server: (server: string): ServerControls => network.find(server, name),
       disturb: (selector: PathSelector, effect: PathEffect) => network.disturb(selector, effect, name),
+      leapSecond: (by, notice) => this.leapSecond(by, notice),
     };
     const begin = (at: number): void => {
       this.truth.at(at, () => {
