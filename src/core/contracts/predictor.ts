@@ -11,4 +11,6 @@ import type { History } from './history.js';
  */
 export interface Predictor {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined>;
+  /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
+  leap?(by: number): void;
 }

@@ -25,6 +25,7 @@ import {
 import { InputError } from '../errors.js';
 import { COMBINED } from './combined.js';
 import { anchorAt } from './estimates.js';
+import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
 import { closeRounds } from './rounds.js';
 
@@ -75,6 +76,7 @@ export class Pipeline {
   private readonly history: History;
   private readonly filters = new Map<string, readonly Filter[]>();
   private readonly latest = new Map<string, Measurement>();
+  private readonly leaps: LeapWatch;
   private posterior: Estimate | undefined;
   private inForce: Estimate | undefined;
 
@@ -93,6 +95,9 @@ export class Pipeline {
         return self.posterior;
       },
     };
+    const told = (): CorrectedTime | undefined =>
+      this.inForce === undefined ? undefined : this.tell(world.clock.read());
+    this.leaps = new LeapWatch(world, parts.axis, told, by => this.leap(by));
     this.outcomes = merge(...parts.sources.map(source => source.events)).pipe(
       closeRounds(() => parts.sources.reduce((sum, source) => sum + source.outstanding, 0)),
       concatMap(round => this.take(round)),
@@ -106,6 +111,25 @@ export class Pipeline {
 
   tell(reading: ClockReading): CorrectedTime {
     return this.parts.timekeeper.tell(this.inForce, reading, this.parts.level);
+  }
+
+  /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
+  private leap(by: number): void {
+    const shift = (estimate: Estimate | undefined): Estimate | undefined =>
+      estimate && {
+        ...estimate,
+        offset: estimate.offset + by,
+        ...(estimate.anchor && { anchor: { at: estimate.anchor.at, time: estimate.anchor.time + by } }),
+      };
+    this.posterior = shift(this.posterior);
+    this.inForce = shift(this.inForce);
+    this.measurements.shift(by);
+    this.observed.shift(by);
+    for (const [source, measurement] of this.latest) {
+      this.latest.set(source, { ...measurement, offset: measurement.offset + by });
+    }
+    this.parts.predictor.leap?.(by);
+    this.parts.corrector.leap?.(by);
   }
 
   /** Takes a round's measurements one after another, each once the answer to the one before has come. */
@@ -126,6 +150,7 @@ export class Pipeline {
           );
           return;
         }
+        this.leaps.plan(this.latest.size);
         subscriber.next({ pipeline: this.name, measurements: heard, verdicts, mad, estimate: this.inForce });
         subscriber.complete();
       };
@@ -146,6 +171,7 @@ export class Pipeline {
       if (isRejection(filtered)) {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
       } else {
+        this.leaps.hear(filtered.exchange);
         this.observed.add(filtered);
         this.latest.set(filtered.source, filtered);
         passed.push(filtered);

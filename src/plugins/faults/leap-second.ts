@@ -6,7 +6,7 @@ import { time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   second: z.enum(['inserted', 'deleted']).default('inserted').meta({ description: 'What happens to UTC.' }),
-  notice: time('From the announcement, which is when the fault strikes, to the leap second itself.', {
+  notice: time('From the announcement, which is when the fault strikes, to the end of the UTC day that has it.', {
     min: 0,
   }).prefault('1 d'),
 });
@@ -21,7 +21,9 @@ export class LeapSecond implements Fault {
 
   inject(target: FaultTarget): undefined {
     const { second, notice } = this.options;
-    target.leapSecond(second === 'inserted' ? -1 : 1, notice);
+    // A deleted second is the last of its day: UTC jumps where it would begin.
+    if (second === 'inserted') target.leapSecond(-1, notice);
+    else target.leapSecond(1, Math.max(0, notice - 1));
     return undefined;
   }
 }

@@ -15,7 +15,7 @@ const Options = z.strictObject({
 const GATE = 4;
 const LIMIT = 30;
 const WEIGHT = 1 / 4;
-/** Questions in a row without an answer after which it asks less often (RFC 5905's UNREACH). */
+/** After every so many questions in a row without an answer it asks half as often (RFC 5905's UNREACH). */
 const UNREACHABLE = 12;
 /** Differences of offsets under this are nothing to go by, seconds. */
 const LEAST_JITTER = 1e-6;
@@ -57,11 +57,11 @@ export class Rfc5905Poller implements Poller {
     if (last !== undefined && last !== this.seen) {
       this.seen = last;
       this.hear(last);
-    } else if (missed > UNREACHABLE) {
-      this.lengthen();
     }
     if (sent < burst - 1) return Math.max(floor, Math.min(burstInterval, this.interval));
-    return Math.max(floor, this.interval);
+    // A server that is silent is asked less and less often, until it answers again.
+    const patience = 2 ** Math.min(30, Math.floor(missed / UNREACHABLE));
+    return Math.max(floor, Math.min(this.interval * patience, Math.max(this.options.min, this.options.max)));
   }
 
   private get interval(): number {
