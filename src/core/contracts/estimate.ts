@@ -27,6 +27,16 @@ export interface Estimate {
   readonly by: string;
   /** The last measurement taken, for timekeepers that walk from it. Set by the pipeline. */
   readonly anchor?: Anchor;
+  /** Where the drift is expected to go while nothing is heard; left out, it stays. */
+  readonly settling?: Settling;
+}
+
+/** Where a drift goes by itself: d(τ) = drift + (d₀ − drift)·e^(−τ/relaxation), with this variance about it in the end. */
+export interface Settling {
+  readonly drift: number;
+  /** Seconds. */
+  readonly relaxation: number;
+  readonly variance: number;
 }
 
 /** A measurement as a place to walk from: what the clocks read, and the true time that was measured then. */
@@ -58,10 +68,31 @@ export function bounds(told: CorrectedTime): { readonly earliest: number; readon
   return { earliest: told.time - told.maxError, latest: told.time + told.maxError };
 }
 
+/** The offset at τ seconds after the estimate. See {@link Estimate} and {@link Settling}. */
+export function offsetAfter(estimate: Estimate, tau: number): number {
+  const { offset, drift, settling } = estimate;
+  return offset + (settling === undefined || tau <= 0 ? drift * tau : walked(drift, settling, tau));
+}
+
+function walked(drift: number, settling: Settling, tau: number): number {
+  const { relaxation } = settling;
+  return settling.drift * tau + (drift - settling.drift) * relaxation * -Math.expm1(-tau / relaxation);
+}
+
 /** Variance of the offset at τ seconds after the estimate, s². See {@link Estimate}. */
 export function varianceAfter(estimate: Estimate, tau: number): number {
   const age = tau < 0 ? -tau : tau;
+  const { settling } = estimate;
+  // What the drift does about its mean, the integral of an Ornstein–Uhlenbeck process.
+  const settled =
+    settling === undefined
+      ? 0
+      : 2 *
+        settling.variance *
+        settling.relaxation *
+        (age + settling.relaxation * Math.expm1(-age / settling.relaxation));
   return (
+    settled +
     estimate.p00 +
     tau * (2 * estimate.p01 + tau * estimate.p11) +
     age * (estimate.whiteFm + (estimate.randomWalkFm * age * age) / 3)

@@ -4,6 +4,7 @@ import {
   type ClockReading,
   type Estimate,
   type Measurement,
+  offsetAfter,
   PHI,
   timeOn,
 } from '../contracts/index.js';
@@ -52,15 +53,16 @@ export function propagate(
   by: string,
   noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
 ): Estimate {
-  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate } = estimate;
+  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate, settling } = estimate;
   const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
   return {
     at,
     axis,
-    offset: offset + drift * tau,
-    drift,
+    offset: settling === undefined ? offset + drift * tau : offsetAfter(estimate, tau),
+    drift:
+      settling === undefined ? drift : settling.drift + (drift - settling.drift) * Math.exp(-age / settling.relaxation),
     p00: p00 + tau * (2 * p01 + tau * p11) + age * (whiteFm + (randomWalkFm * age * age) / 3),
     p01: p01 + p11 * tau + (randomWalkFm * age * tau) / 2,
     p11: p11 + randomWalkFm * age,
@@ -69,11 +71,14 @@ export function propagate(
     maxError: maxError + rate * age,
     maxErrorRate: rate,
     by,
+    ...(settling && { settling }),
   };
 }
 
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
+  const { settling } = estimate;
+  if (settling !== undefined) return { ...estimate, anchor };
   return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

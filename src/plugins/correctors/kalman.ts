@@ -9,6 +9,7 @@ import {
   type Snapshot,
   timeOn,
 } from '../../core/contracts/index.js';
+import { DriftMemory } from '../../core/pipeline/drift-memory.js';
 import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime, ratio } from '../../core/quantity.js';
@@ -25,6 +26,8 @@ const Options = z.strictObject({
 
 const State = z.strictObject({ outliers: z.int().min(0), side: z.number() });
 const VERSION = 1;
+/** A drift is known once its deviation is under this share of what it is for a clock that nothing is known of. */
+const KNOWN = 0.05;
 
 /**
  * The Kalman update for state [offset, drift] and a measured offset z with variance R:
@@ -47,10 +50,12 @@ export class KalmanCorrector implements Corrector {
   private side = 0;
   /** The first of the outliers in a row. */
   private first: Measurement | undefined;
+  private readonly memory = new DriftMemory();
 
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  correct(prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate | Declined {
+  correct(prior: Estimate | undefined, measurement: Measurement, history: History): Estimate | Declined {
+    const { axis, estimate } = history;
     if (prior === undefined) {
       return firstEstimate(measurement, axis, this.options.drift, { whiteFm: 0, randomWalkFm: 0 }, 'kalman');
     }
@@ -64,9 +69,20 @@ export class KalmanCorrector implements Corrector {
         return { declined: `innovation ${formatTime(innovation, true)} is ${deviations.toFixed(1)} deviations` };
       }
       this.outliers = 0;
-      return this.restart(prior, measurement);
+      return this.remembering(this.restart(prior, measurement), estimate);
     }
-    return update(prior, measurement);
+    return this.remembering(update(prior, measurement), estimate);
+  }
+
+  /** The posterior with where its drift goes by itself, if that is known. */
+  private remembering(posterior: Estimate, before: Estimate | undefined): Estimate {
+    // A drift that is hardly known yet is not worth remembering.
+    if (before !== undefined && posterior.p11 < (KNOWN * this.options.drift) ** 2) {
+      const { axis, at } = posterior;
+      this.memory.add(posterior.drift, timeOn(axis, at) - timeOn(axis, before.at));
+    }
+    const { settling } = this.memory;
+    return settling === undefined ? posterior : { ...posterior, settling };
   }
 
   leap(by: number): void {

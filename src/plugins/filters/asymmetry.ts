@@ -46,6 +46,9 @@ export class AsymmetryFilter implements Filter {
       points.length = 0;
       return measurement;
     }
+    // A residual tells of queues only where the prediction is surer than they are.
+    const predicted = estimate.p00 + age * (2 * estimate.p01 + age * estimate.p11);
+    if (predicted > (measurement.delay / 4) ** 2) return measurement;
     points.push({ delay: measurement.delay, residual });
     if (points.length > this.options.window) points.shift();
     const slope = this.slope();
