@@ -16,6 +16,8 @@ const Options = z.strictObject({
 interface Point {
   readonly delay: number;
   readonly residual: number;
+  /** Inverse variance of the prediction, s⁻². */
+  readonly weight: number;
 }
 
 /**
@@ -46,10 +48,10 @@ export class AsymmetryFilter implements Filter {
       points.length = 0;
       return measurement;
     }
-    // A residual tells of queues only where the prediction is surer than they are.
+    // A residual tells of queues as far as the prediction is sure.
     const predicted = estimate.p00 + age * (2 * estimate.p01 + age * estimate.p11);
-    if (predicted > (measurement.delay / 4) ** 2) return measurement;
-    points.push({ delay: measurement.delay, residual });
+    if (predicted > measurement.delay ** 2) return measurement;
+    points.push({ delay: measurement.delay, residual, weight: 1 / Math.max(predicted, Number.MIN_VALUE) });
     if (points.length > this.options.window) points.shift();
     const slope = this.slope();
     if (slope === 0) return measurement;
@@ -62,19 +64,23 @@ export class AsymmetryFilter implements Filter {
     const { points } = this;
     const n = points.length;
     if (n < this.options.least) return 0;
+    let total = 0;
     let meanDelay = 0;
     let meanResidual = 0;
-    for (const { delay, residual } of points) {
-      meanDelay += delay / n;
-      meanResidual += residual / n;
+    for (const { delay, residual, weight } of points) {
+      total += weight;
+      meanDelay += weight * delay;
+      meanResidual += weight * residual;
     }
+    meanDelay /= total;
+    meanResidual /= total;
     let xx = 0;
     let xy = 0;
     let yy = 0;
-    for (const { delay, residual } of points) {
-      xx += (delay - meanDelay) ** 2;
-      xy += (delay - meanDelay) * (residual - meanResidual);
-      yy += (residual - meanResidual) ** 2;
+    for (const { delay, residual, weight } of points) {
+      xx += weight * (delay - meanDelay) ** 2;
+      xy += weight * (delay - meanDelay) * (residual - meanResidual);
+      yy += weight * (residual - meanResidual) ** 2;
     }
     if (xx === 0) return 0;
     const slope = xy / xx;
