@@ -2,7 +2,19 @@
 # Real servers that the tests speak to. Fails if they cannot be had: such a test never passes by being skipped in CI.
 set -euo pipefail
 
-if [ ! -x /usr/sbin/chronyd ]; then
+ntpsec="${NTPSEC_ROOT:-/opt/ntpsec}"
+export DEBIAN_FRONTEND=noninteractive
+
+if [ ! -x /usr/sbin/chronyd ] || [ ! -x "$ntpsec/usr/sbin/ntpd" ] || ! command -v ip >/dev/null; then
   apt-get update
-  DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chrony
+  apt-get install -y --no-install-recommends chrony iproute2 libbsd0 libcap2 libssl3
+fi
+
+# Debian does not let ntpsec be installed beside chrony, so it is only unpacked: its daemon needs nothing else of it.
+if [ ! -x "$ntpsec/usr/sbin/ntpd" ]; then
+  archive="$(mktemp -d)"
+  (cd "$archive" && apt-get download ntpsec)
+  mkdir -p "$ntpsec"
+  dpkg -x "$archive"/ntpsec_*.deb "$ntpsec"
+  rm -r "$archive"
 fi

@@ -30,7 +30,11 @@ if (process.argv.includes('--json')) {
   process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
 } else {
   const time = value =>
-    value === null ? '–' : value >= 1 ? `${Number(value.toPrecision(4))} s` : `${Number((value * 1e6).toPrecision(3))} µs`;
+    value === null
+      ? '–'
+      : value >= 1
+        ? `${Number(value.toPrecision(4))} s`
+        : `${Number((value * 1e6).toPrecision(3))} µs`;
   const show = ({ metric, found, limit, holds }) =>
     `${holds ? '' : '**broken** '}${/winRate|frequency/.test(metric) ? Number(found?.toPrecision(2)) : time(found)} (${limit})`;
   const columns = ['convergedBy', 'error.max', 'error.rms', 'frequency.max', 'frequency.rms'];
@@ -38,7 +42,12 @@ if (process.argv.includes('--json')) {
   for (const { name, found } of rows) {
     for (const pipeline of new Set(found.map(one => one.pipeline))) {
       const own = found.filter(one => one.pipeline === pipeline);
-      const cells = columns.map(column => own.filter(({ metric }) => metric.startsWith(column)).map(show).join(', '));
+      const cells = columns.map(column =>
+        own
+          .filter(({ metric }) => metric.startsWith(column))
+          .map(show)
+          .join(', '),
+      );
       const others = own.filter(({ metric }) => !columns.some(column => metric.startsWith(column)));
       const other = others.map(one => `${one.metric} ${show(one)}`).join(', ');
       console.log(`| ${name}${pipeline === 'tested' ? '' : ` (${pipeline})`} | ${cells.join(' | ')} | ${other} |`);

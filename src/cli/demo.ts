@@ -3,6 +3,7 @@ import { referenceIdOf } from '../core/ntp/packet.js';
 import { formatTime } from '../core/quantity.js';
 import { randomStream } from '../core/world/random.js';
 import { SystemClock } from '../plugins/clocks/system.js';
+import { whyUnreachable } from './internet.js';
 import { NtpServer } from './ntp-server.js';
 
 /** What the demo's honest servers say of this machine's clock: it is behind by so much (s), and loses so much (s/s). */
@@ -59,6 +60,8 @@ export async function startDemo(): Promise<Demo> {
         path: () => ({ out: delay + jitter * random.exponential(), back: delay + jitter * random.exponential() }),
       });
       servers.push(server);
+      // Asked once beforehand: what runs for the first time takes milliseconds, and would look like a slow path.
+      await whyUnreachable(server.endpoint.address, server.endpoint.port, 1);
     }
   } catch (error) {
     close();

@@ -12,8 +12,7 @@ import { UdpNetwork } from '../plugins/networks/udp.js';
 export async function whyUnreachable(host: string, port: number, patience: number): Promise<string | undefined> {
   const network = new UdpNetwork().connect({ read: () => ({ wall: 0, counter: 0 }) });
   try {
-    const answer = await network.resolve(host, port);
-    const endpoints = 'endpoints' in answer ? answer.endpoints : answer;
+    const endpoints = await network.resolve(host, port);
     await Promise.any(endpoints.map(endpoint => answerFrom(endpoint, network, patience)));
     return undefined;
   } catch (error) {

@@ -24,9 +24,23 @@ program
   .action(async (files: string[], options) => (await import('./run.js')).run(files, options));
 
 program
+  .command('replay')
+  .description('play a recording to pipelines: what they would have made of it')
+  .argument('<trace>', "a file (gzipped or not), a run's folder, or any other folder with measurements.csv[.gz] in it")
+  .option('--truth <file>', "the local clock's error: t_true_s, free_running_error_s (found beside: truth.csv[.gz])")
+  .option('--pipeline <name...>', 'shipped pipelines by name, or files with pipelines or a scenario (YAML)')
+  .option('--format <name>', 'how to read it, where that is not recognised (escapement plugins format)')
+  .option('--warmup <duration>', 'score nothing before this, e.g. 20 min')
+  .option('--seed <seed>', 'for plugins that draw random numbers')
+  .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (trace: string, options) => (await import('./replay.js')).replay(trace, options));
+
+program
   .command('live')
   .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
-  .option('--server <host[:port]...>', 'servers to ask; left out: four of pool.ntp.org')
+  .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
   .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
@@ -59,6 +73,21 @@ program
   .option('--markdown', 'the scenario reference for people instead')
   .option(...plugins)
   .action(async options => (await import('./schema.js')).schema(options));
+
+program
+  .command('stability')
+  .description('Allan deviation and its kin of a series in a file')
+  .argument('<file>', 'CSV, or one number a line')
+  .option('--phase', 'the file holds time errors in seconds')
+  .option('--frequency', 'the file holds fractional frequencies')
+  .option('--rate <rate>', 'samples per second', '1')
+  .option('--column <column>', 'name of the column, or its number from 1')
+  .option('--scale <factor>', 'multiplies every value, e.g. 1e-9 for nanoseconds')
+  .option('--estimators <list>', 'adev,oadev,mdev,tdev,hdev,ohdev,totdev,tie,mtie; left out: all')
+  .option('--factors <list>', 'averaging factors: octave, decade, all or a list such as 1,10,100', 'octave')
+  .option('--level <level>', 'probability of the confidence interval; left out: one sigma, 0.683')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .action(async (file: string, options) => (await import('./stability.js')).stability(file, options));
 
 try {
   await program.parseAsync();

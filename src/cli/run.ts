@@ -1,4 +1,4 @@
-import type { RunSummary, Sink } from '../core/contracts/index.js';
+import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
 import { makeSink } from './make-sink.js';
@@ -36,11 +36,15 @@ export interface ExecuteOptions {
   /** Several runs share `out`: each gets a folder of its own in it. */
   readonly several?: boolean;
   readonly extraSinks?: readonly Sink[];
+  /** What a replayed world plays, where it has been read already. */
+  readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
 }
 
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
 export async function execute({ scenario, file }: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
-  const recording = scenario.world.kind === 'replayed' ? await openRecording(scenario.world, file) : undefined;
+  const { world } = scenario;
+  const recording =
+    world.kind === 'replayed' ? (options.recording ?? (await openRecording(world, file, options.plugin))) : undefined;
   const output =
     options.out === undefined
       ? undefined

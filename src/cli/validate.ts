@@ -1,22 +1,27 @@
 import { InputError } from '../core/errors.js';
 import { openScenario } from './scenario-files.js';
 
-/** `escapement validate`: every scenario's first problem; exit code 2 if there is any. */
+/** `escapement validate`: every scenario's first problem, exit code 2 if there is any; warnings are no problem. */
 export async function validate(
   files: readonly string[],
   options: { readonly json?: boolean; readonly plugin?: readonly string[] },
 ): Promise<void> {
-  const results: { file: string; valid: boolean; problem?: string }[] = [];
+  const results: { file: string; valid: boolean; problem?: string; warnings: readonly string[] }[] = [];
   for (const file of files) {
     try {
-      await openScenario(file, options.plugin);
-      results.push({ file, valid: true });
+      const { warnings } = await openScenario(file, options.plugin);
+      results.push({ file, valid: true, warnings });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      results.push({ file, valid: false, problem: error.message });
+      results.push({ file, valid: false, problem: error.message, warnings: [] });
     }
   }
   if (options.json) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  else for (const { file, problem } of results) process.stdout.write(`${problem ?? `${file}: valid`}\n`);
+  else {
+    for (const { file, problem, warnings } of results) {
+      process.stdout.write(`${problem ?? `${file}: valid`}\n`);
+      for (const warning of warnings) process.stdout.write(`  warning: ${warning}\n`);
+    }
+  }
   if (results.some(({ valid }) => !valid)) process.exitCode = 2;
 }

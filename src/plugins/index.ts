@@ -20,6 +20,12 @@ export async function loadPlugins(names: ReadonlySet<string>): Promise<void> {
   );
 }
 
+/** Loads all plugins in one folder, e.g. `formats`. */
+export async function loadPluginsOf(folder: string): Promise<void> {
+  const chosen = Object.entries(files).filter(([file]) => file.startsWith(`./${folder}/`));
+  await Promise.all(chosen.map(([, load]) => load()));
+}
+
 export async function loadAllPlugins(): Promise<void> {
   await Promise.all(Object.values(files).map(load => load()));
 }

@@ -38,6 +38,13 @@ export interface ClockModel {
   frequency(t: number): number;
   /** Smallest difference between two readings, in seconds; 0 for none. */
   readonly granularity: number;
+  /** Seconds, ≥ 0, from asking for the time at t to the instant that is read: a function of t. Left out: none. */
+  latency?(t: number): number;
+  /**
+   * What the host of a virtual machine has added to the wall clock, and only to it, up to t, seconds: a function of the
+   * realisation, of t and of the counter's error, which it may ask for up to t. Left out: nothing.
+   */
+  wallCorrection?(t: number, counterError: (t: number) => number): number;
 }
 
 /**

@@ -17,7 +17,9 @@ export interface Declined {
  * A plugin of kind `corrector`: the posterior estimate, when a measurement arrives.
  *
  * `prior` is the predictor's, at the measurement's instant and from what was known before it (undefined if it knows
- * nothing yet); `history` does not hold the measurement yet.
+ * nothing yet); `history` does not hold the measurement yet. `prediction` is what `prior` was carried forward from: the
+ * predictor's answer as it was given, at its own reading, in a pipeline that predicts between measurements; elsewhere
+ * it is `prior` itself.
  *
  * What an implementer owes: finite numbers, a covariance that is positive semi-definite, an `at` that is the
  * measurement's. A corrector that has nothing to say returns undefined: the predictor, which by then has the
@@ -25,7 +27,17 @@ export interface Declined {
  * `{ declined: reason }`: the same happens, but nobody walks from that measurement and its verdict says why.
  */
 export interface Corrector {
-  correct(prior: Estimate | undefined, measurement: Measurement, history: History): Estimate | Declined | undefined;
+  correct(
+    prior: Estimate | undefined,
+    measurement: Measurement,
+    history: History,
+    prediction: Estimate | undefined,
+  ): Estimate | Declined | undefined;
+  /**
+   * A new prediction between two measurements: what to tell from instead. Without this method, the prediction. Never
+   * becomes an input of the predictor.
+   */
+  refine?(prediction: Estimate, history: History): Estimate;
   /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
   leap?(by: number): void;
   /** For state that lives longer than a process: ages and durations only, since a counter restarts with its machine. */

@@ -25,6 +25,10 @@ export interface Estimate {
   readonly maxErrorRate: number;
   /** What produced it: the name of a predictor or corrector. */
   readonly by: string;
+  /** Where the drift comes from, if it is not from what `by` names: e.g. "regression of 10 measurements". */
+  readonly driftBy?: string;
+  /** Seconds of the axis after which it is too old to tell from: then the bare clock is told. Left out: never. */
+  readonly goodFor?: number;
   /** The last measurement taken, for timekeepers that walk from it. Set by the pipeline. */
   readonly anchor?: Anchor;
   /** Where the drift is expected to go while nothing is heard; left out, it stays. */

@@ -22,4 +22,6 @@ export interface PollState {
  */
 export interface Poller {
   next(state: PollState): number;
+  /** Seconds from a failure to the next try, where that is to come before the next turn. Not asked after a kiss. */
+  retry?(state: PollState): number | undefined;
 }

@@ -42,8 +42,8 @@ export interface ExchangeRecord {
   readonly event: SourceEvent;
   /** Name of the source in the scenario. */
   readonly group: string;
-  /** Questions of this source still open after the event. */
-  readonly outstanding: number;
+  /** Questions still open after the event, by source; sources without any are left out. */
+  readonly open: Readonly<Record<string, number>>;
   /** clock − true at `arrived`/`settled`, seconds, on both axes. */
   readonly truth: { readonly wall: number; readonly counter: number } | undefined;
 }
@@ -54,8 +54,17 @@ export interface RoundRecord {
   readonly pipeline: string;
   /** Every source's measurement in the round, rejected ones included. */
   readonly measurements: readonly Measurement[];
+  /** What filters and combiner let through, as the corrector was given it. */
+  readonly taken: readonly Measurement[];
   readonly verdicts: readonly Verdict[];
   readonly mad: number | undefined;
+  /** The estimate in force when the round began. */
+  readonly before: Estimate | undefined;
+  /** What the predictor alone said at the last of `taken`. */
+  readonly prior: Estimate | undefined;
+  /** Why the corrector passed over the last of `taken`; undefined if it did not. */
+  readonly declined: string | undefined;
+  /** The estimate in force after the round. */
   readonly estimate: Estimate | undefined;
   /** The local clock when the round was done, and what the pipeline then told. */
   readonly reading: ClockReading;
@@ -80,6 +89,17 @@ export interface ErrorStatistics {
   readonly max: number;
 }
 
+/** How the corrections of one pipeline did, each against the prediction that it replaced, when the next round closed. */
+export interface CorrectionSummary {
+  readonly helped: number;
+  readonly hurt: number;
+  /** By how much where they helped, or hurt: mean of the difference of |error|, seconds; null where there were none. */
+  readonly helpedBy: number | null;
+  readonly hurtBy: number | null;
+  /** Measurements that the corrector did not believe. */
+  readonly declined: number;
+}
+
 export interface PipelineSummary {
   readonly name: string;
   /** Number of scored samples after the warm-up. */
@@ -99,6 +119,10 @@ export interface PipelineSummary {
   readonly convergence?: readonly { readonly within: number; readonly by: number }[];
   /** How fast told − true grows, s/s, where an expectation asks for it. */
   readonly frequency?: { readonly rms: number; readonly max: number } | null;
+  /** Left out for the bare clock. */
+  readonly corrections?: CorrectionSummary;
+  /** Of the revised trajectory, where a pipeline predicts between measurements and truth is known. */
+  readonly retrospective?: ErrorStatistics;
 }
 
 export interface ExpectationResult {

@@ -9,4 +9,9 @@ import type { CorrectedTime, Estimate } from './estimate.js';
  */
 export interface Timekeeper {
   tell(estimate: Estimate | undefined, reading: ClockReading, level: number): CorrectedTime;
+  /**
+   * An estimate comes into force at this reading, in the place of `previous`. The only thing that a timekeeper with a
+   * memory may remember: between two of these `tell` is pure.
+   */
+  adopt?(estimate: Estimate, previous: Estimate | undefined, reading: ClockReading, level: number): void;
 }

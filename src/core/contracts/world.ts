@@ -59,15 +59,11 @@ export interface DatagramSocket {
   close(): void;
 }
 
-/** Addresses that are known only `after` seconds of local time: what a simulated look-up takes. */
-export interface SlowAnswer {
-  readonly endpoints: readonly Endpoint[];
-  readonly after: number;
-}
-
 export interface Network {
   /** Addresses of a server, best first. Rejects with a message for people when there are none. */
-  resolve(host: string, port: number): readonly Endpoint[] | SlowAnswer | Promise<readonly Endpoint[]>;
+  resolve(host: string, port: number): readonly Endpoint[] | Promise<readonly Endpoint[]>;
+  /** How long a simulated look-up takes, seconds of the local clock; a real one takes its own time. */
+  lookUpTime?(host: string): number;
   /** `path` names the association that opens it: a simulated network draws its delays from streams of that name. */
   open(path: string): DatagramSocket;
 }

@@ -1,12 +1,15 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { InputError, nearest, unknownName } from '../errors.js';
-import { type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
+import { findPlugin, type PluginChoice } from '../plugin/registry.js';
+import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
 
 export interface LoadedScenario {
   readonly scenario: Scenario;
   /** The file it was read from, as the user named it. */
   readonly file: string;
+  /** What is allowed but can hardly be meant, one line each, with its place. */
+  readonly warnings: readonly string[];
 }
 
 /** Every string in a scenario's text: among them the names of the plugins that it uses. */
@@ -15,7 +18,10 @@ export function namesIn(text: string): ReadonlySet<string> {
   const visit = (node: unknown): void => {
     if (typeof node === 'string') names.add(node);
     else if (Array.isArray(node)) node.forEach(visit);
-    else if (typeof node === 'object' && node !== null) Object.values(node).forEach(visit);
+    else if (typeof node === 'object' && node !== null) {
+      if ('ntp_correction' in node) names.add(NTP_CORRECTION);
+      Object.values(node).forEach(visit);
+    }
   };
   for (const document of parseAllDocuments(text)) visit(document.toJS());
   return names;
@@ -38,9 +44,46 @@ export function loadScenario(text: string, file: string, base: readonly string[]
   const document = new YamlFile(text, file, below);
   if (!document.isMap) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
   const scenario = document.read(ScenarioSchema, []);
-  checkReferences(scenario, path => document.placeOf(path));
-  return { scenario, file };
+  const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(path);
+  checkReferences(scenario, placeOf);
+  return { scenario, file, warnings: warningsOf(scenario, placeOf) };
 }
+
+/** What the plugins of each pipeline have to say of their options. */
+function warningsOf(scenario: Scenario, placeOf: (path: readonly PropertyKey[]) => string): readonly string[] {
+  const sources = sourcesOf(scenario);
+  const warnings = scenario.pipelines.flatMap((pipeline, index) => {
+    const heard =
+      pipeline.source === undefined ? Object.values(sources) : [pipeline.source].flat().map(s => sources[s]);
+    const pollIntervals = heard.flatMap(source => {
+      const interval = isChoice(source?.['poller']) ? source['poller']['interval'] : undefined;
+      return typeof interval === 'number' ? [interval] : [];
+    });
+    const setting = { pollIntervals: [...new Set(pollIntervals)], predictEvery: pipeline.predictEvery };
+    return PIPELINE_PLUGINS.flatMap(({ key, kind }) =>
+      [pipeline[key] ?? []].flat().flatMap(chosen => {
+        const found = findPlugin(kind, chosen.use, '').warn?.(chosen, setting) ?? [];
+        return found.map(warning => `${placeOf(['pipelines', index, key])} ${warning}`);
+      }),
+    );
+  });
+  return [...new Set(warnings)];
+}
+
+function isChoice(value: unknown): value is PluginChoice {
+  return typeof value === 'object' && value !== null && 'use' in value;
+}
+
+/** Where plugins stand in a pipeline. */
+const PIPELINE_PLUGINS = [
+  { key: 'filters', kind: 'filter' },
+  { key: 'combiner', kind: 'combiner' },
+  { key: 'predictor', kind: 'predictor' },
+  { key: 'corrector', kind: 'corrector' },
+  { key: 'datasetCorrector', kind: 'dataset-corrector' },
+  { key: 'supervisors', kind: 'supervisor' },
+  { key: 'timekeeper', kind: 'timekeeper' },
+] as const;
 
 /**
  * Reads pipelines from YAML: one entry, a list of them, or a scenario, whose pipelines are taken. The plugins that they
@@ -170,7 +213,7 @@ function knownKeys(_issue: z.core.$ZodIssue): readonly string[] {
 /** Keys of a scenario, for "did you mean". */
 const KEYS = [
   ...Object.keys(ScenarioSchema.shape),
-  ...Object.keys(ScenarioSchema.shape.pipelines.element.shape),
+  ...Object.keys(ScenarioSchema.shape.pipelines.element.in.shape),
   ...['clock', 'servers', 'faults', 'trace', 'truth', 'format', 'network', 'interval', 'jitter', 'atMost', 'atLeast'],
   ...['delay', 'loss', 'out', 'back', 'timeError', 'frequencyError', 'processing', 'stratum', 'leap', 'rootDelay'],
   ...['rootDispersion', 'precision', 'referenceId', 'metric', 'within', 'pipeline', 'at', 'for', 'every', 'use'],

@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { dirname } from 'node:path';
 import { Container } from 'inversify';
 import type { ObservedValueOf } from 'rxjs';
 import {
@@ -8,7 +9,6 @@ import {
   type ClockReading,
   type CorrectedTime,
   type ExchangeRecord,
-  type RecordedEvent,
   type RecordedTruth,
   type Recording,
   type RunInfo,
@@ -20,18 +20,29 @@ import {
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
+import { referenceIdOf } from '../ntp/packet.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
-import { OutputFolder, PartName, Playback, PluginFactory, Report, ServerNames, Streams } from '../plugin/tokens.js';
+import {
+  InputFolder,
+  OutputFolder,
+  PartName,
+  Playback,
+  PluginFactory,
+  Report,
+  ServerNames,
+  Streams,
+} from '../plugin/tokens.js';
 import { randomStream } from '../world/random.js';
 import { RealtimeScheduler } from '../world/realtime-scheduler.js';
-import { ReplayedWorld, settledAt } from '../world/replayed-world.js';
+import { ReplayedWorld } from '../world/replayed-world.js';
 import type { KnownClock } from '../world/simulated-clock.js';
 import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
 import { SimulatedWorld } from '../world/simulated-world.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
+import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
 import { type MeasurementScore, Scorer, type Wanted } from './scoring.js';
 
@@ -63,6 +74,8 @@ interface Stage {
   /** What a real clock is read through. */
   readonly clock?: string;
   now(): number;
+  /** What the local clock reads at a time of the stage, now or before the next event; where `known` is undefined. */
+  readAt(t: number): ClockReading;
   /** clock − true at the event now being handled. */
   truthNow(): ExchangeRecord['truth'];
   onAdvance(listener: (to: number) => void): void;
@@ -81,7 +94,9 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   let report: (part: string, what: string) => void = () => {};
-  const make = maker(root, scenario.seed, inputs.outputFolder, (part, what) => report(part, what));
+  const make = maker(root, scenario.seed, inputs.outputFolder, dirname(inputs.file), (part, what) =>
+    report(part, what),
+  );
   const stage = stageFor(inputs, make);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -91,7 +106,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
   );
   const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view),
+    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
@@ -124,19 +139,18 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   };
   const { warmup, level } = scenario;
   const wanted = wantedBy(scenario);
-  const scorer = new Scorer(pipelines, sinks, warmup, level, stage.reference, stage.start, fail, wanted);
+  const answers = Object.entries(inputs.recording?.answers ?? {}).map(
+    ([name, given]) => new RecordedAnswers(name, level, given),
+  );
+  const from = stage.start + warmup;
+  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail, wanted);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
     const draw = jitter === 0 ? () => 0 : () => (2 * stream.uniform() - 1) * Math.min(jitter, interval / 2);
     stage.onAdvance(scorer.gridListener(stage.known, interval, stage.start, draw));
   } else {
-    stage.onAdvance(to =>
-      scorer.sampleUntil(to, counter => {
-        const now = stage.view.clock.read();
-        return { counter, wall: counter + now.wall - now.counter };
-      }),
-    );
+    stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
   const guarded = (work: () => void): void => {
@@ -170,23 +184,22 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
         });
         round.length = 0;
       }
-      scorer.exchange({ t, event, group, truth, outstanding });
+      scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
     };
     source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
   }
-  const recordsRounds = sinks.some(sink => sink.round !== undefined);
-  for (const pipeline of pipelines) {
+  const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  pipelines.forEach((pipeline, index) => {
+    const { known } = stage;
+    if (pipeline.trajectory !== undefined && known !== undefined) {
+      scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
+    }
     const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
       const reading = stage.view.clock.read();
-      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) });
+      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
     };
-    pipeline.outcomes.subscribe({
-      next: outcome => {
-        if (recordsRounds) guarded(() => record(outcome));
-      },
-      error: fail,
-    });
-  }
+    pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
+  });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
   for (const [, source] of sources) source.start();
@@ -205,6 +218,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       return false;
     });
   for (const [, source] of sources) source.stop();
+  for (const pipeline of pipelines) pipeline.trajectory?.end();
 
   const results = scorer.summaries();
   const summary: RunSummary = {
@@ -236,13 +250,22 @@ function wantedBy({ pipelines, expectations }: Scenario): Wanted {
   return { convergence: [...convergence.values()], frequency: [...frequency] };
 }
 
+/** Questions that are still open, by source. */
+function openQuestions(sources: readonly (readonly [string, Source])[]): Readonly<Record<string, number>> {
+  const open: Record<string, number> = {};
+  for (const [name, { outstanding }] of sources) if (outstanding > 0) open[name] = outstanding;
+  return open;
+}
+
 function maker(
   root: Container,
   seed: string,
   outputFolder: string | undefined,
+  inputFolder: string,
   report: (part: string, what: string) => void,
 ): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
+  root.bind(InputFolder).toConstantValue(inputFolder);
   const make: Make = (kind, chosen, place, part) => {
     const scope = new Container({ parent: root });
     scope.bind(PartName).toConstantValue(part);
@@ -263,6 +286,7 @@ function makePipeline(
   make: Make,
   sources: readonly (readonly [string, Source])[],
   view: World,
+  report: (part: string, what: string) => void,
 ): Pipeline {
   const place = `${file} pipelines[${index}]`;
   const part = `pipelines/${spec.name}`;
@@ -282,6 +306,19 @@ function makePipeline(
       predictor: make('predictor', spec.predictor, `${place}.predictor`, `${part}/predictor`),
       corrector: make('corrector', spec.corrector, `${place}.corrector`, `${part}/corrector`),
       timekeeper: make('timekeeper', spec.timekeeper, `${place}.timekeeper`, `${part}/timekeeper`),
+      supervisors: spec.supervisors.map((chosen, i) =>
+        make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
+      ),
+      predictEvery: spec.predictEvery,
+      datasetCorrector:
+        spec.datasetCorrector &&
+        make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
+      context: spec.context,
+      phases: spec.phases && {
+        warmUp: spec.phases.warmUp,
+        serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
+      },
+      report: what => report(part, what),
     },
     view,
   );
@@ -324,6 +361,7 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     known: world.clock,
     reference: 'truth',
     now: () => world.truth.time,
+    readAt: t => world.clock.sampleAt(t)?.reading ?? world.clock.read(),
     truthNow: () => {
       const now = world.clock.sampleAt(world.truth.time);
       return now && { wall: now.wallError, counter: now.counterError };
@@ -355,7 +393,7 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
       delay: own.delay ?? spec.delay,
       loss:
         typeof loss === 'number' ? loss : make('loss', loss, `${place}.loss`, `network/${spec.name}/${direction}/loss`),
-      jitter: jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}`),
+      jitter: jitter && make('delay', jitter, `${place}.jitter`, `network/${spec.name}/${direction}`),
     };
   };
   const { name, timeError, frequencyError, processing, leap, stratum, rootDelay, rootDispersion, referenceId } = spec;
@@ -376,20 +414,16 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
       precision: Math.max(-127, Math.round(Math.log2(spec.precision))),
       rootDelay,
       rootDispersion,
-      referenceId: [...referenceId.padEnd(4, '\0')].reduce((id, c) => ((id << 8) | c.charCodeAt(0)) >>> 0, 0),
+      referenceId: referenceIdOf(referenceId),
     },
   };
 }
 
 function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
   if (recording === undefined) throw new InputError(file, 'a replayed world needs its recording to be read first');
-  const world = new ReplayedWorld(recording, truth, scenario.seed);
-  let current: RecordedEvent | undefined;
-  world.listen(undefined, event => {
-    current = event;
-  });
-  const end = scenario.duration === undefined ? world.end : Math.min(world.end, scenario.duration);
-  const start = world.truth.time;
+  const world = new ReplayedWorld(recording, truth, scenario.seed, file);
+  const { start } = world;
+  const end = scenario.duration === undefined ? world.end : Math.min(world.end, start + scenario.duration);
   const truthful = world.known !== undefined || recording.events.every(event => event.truth !== undefined);
   return {
     view: world.view,
@@ -399,16 +433,12 @@ function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
     known: world.known,
     reference: truthful ? 'truth' : 'ntp',
     now: () => world.truth.time,
-    truthNow: () => {
-      if (current?.truth !== undefined || world.known === undefined) return current?.truth;
-      const { counter, wall } = settledAt(current!);
-      const t = current!.trueTime!;
-      return { wall: wall - t, counter: counter - t };
-    },
+    readAt: t => world.readAt(t),
+    truthNow: () => world.truthOfCurrent,
     onAdvance: listener => void world.truth.onAdvance(listener),
     run: control => world.truth.run(end, control),
     stop: () => world.truth.stop(),
-    playback: world,
+    playback: world.playback,
     strike: () => {},
   };
 }
@@ -437,6 +467,10 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
     reference: 'ntp',
     clock: clock.description,
     now: () => scheduler.time,
+    readAt: counter => {
+      const now = clock.read();
+      return { counter, wall: counter + now.wall - now.counter };
+    },
     truthNow: () => undefined,
     onAdvance: listener => scheduler.onAdvance(listener),
     advance: () => scheduler.advance(),

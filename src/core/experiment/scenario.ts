@@ -3,6 +3,9 @@ import { choice, resolveChoice } from '../plugin/choice.js';
 import type { PluginChoice } from '../plugin/registry.js';
 import { duration, parseQuantity, probability, ratio, time } from '../quantity.js';
 
+/** The corrector that an `ntp_correction:` block configures. */
+export const NTP_CORRECTION = 'drift-aware';
+
 const NAME = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, "-", "_" and "."');
 
 const Way = {
@@ -107,6 +110,14 @@ const RealWorld = z
   })
   .meta({ description: "This machine's clock and real servers." });
 
+/** The design document's `ntp_correction:` block, pasted as it stands, is the corrector `drift-aware`. */
+const NtpCorrection = z
+  .looseObject({})
+  .meta({ description: 'The corrector `drift-aware` by its old name.', 'x-escapement-corrector': NTP_CORRECTION })
+  .transform(
+    (options, context): PluginChoice => resolveChoice('corrector', { ...options, use: NTP_CORRECTION }, context),
+  );
+
 const PipelineEntry = z
   .strictObject({
     name: NAME.meta({ description: 'What tables and files call it.' }),
@@ -122,10 +133,43 @@ const PipelineEntry = z
       .meta({ description: 'Each looks at one source’s measurements, in this order.' }),
     combiner: choice('combiner', 'Selects and combines a round; left out: every measurement is taken.').optional(),
     predictor: choice('predictor', 'Gives the prior.').prefault('kalman'),
-    corrector: choice('corrector', 'Gives the posterior.').prefault('kalman'),
+    predictEvery: duration('Predictions between measurements, on an interval of its own; left out: none.').optional(),
+    context: z.enum(['measurements', 'trajectory']).default('measurements').meta({
+      description: 'What the predictor learns from. `trajectory` adds its own past predictions: it diverges.',
+    }),
+    phases: z
+      .strictObject({
+        warmUp: time('From when the model is loaded to its first prediction.', { min: 0 }).prefault('180 s'),
+        serve: choice('predictor', 'Predicts until then.').prefault('last-value'),
+      })
+      .optional()
+      .meta({ description: 'Warm-up before the predictor has the word; measurements are served meanwhile.' }),
+    corrector: choice('corrector', 'Gives the posterior; left out: kalman.').optional(),
+    ntp_correction: NtpCorrection.optional(),
+    datasetCorrector: choice('dataset-corrector', 'Revises past predictions at each measurement.').optional(),
+    supervisors: z
+      .array(choice('supervisor', 'Acts on what is told, and on nothing else.'))
+      .default([])
+      .meta({ description: 'Each acts on what is told, and on nothing else, in this order.' }),
     timekeeper: choice('timekeeper', 'Tells the time from the estimate.').prefault('drift'),
   })
-  .meta({ description: 'One pipeline of plugins.' });
+  .meta({ description: 'One pipeline of plugins.' })
+  .transform(({ ntp_correction, ...entry }, context) => {
+    const problem = (path: string, message: string): void =>
+      context.addIssue({ code: 'custom', message, path: [path], input: entry });
+    if (ntp_correction !== undefined && entry.corrector !== undefined) {
+      problem('ntp_correction', 'is a corrector, and `corrector` names another: expected one of them');
+    }
+    if (entry.predictEvery === undefined) {
+      if (entry.datasetCorrector !== undefined)
+        problem('datasetCorrector', 'needs past predictions: add `predictEvery`');
+      if (entry.context === 'trajectory') problem('context', 'needs past predictions: add `predictEvery`');
+    }
+    const corrector = ntp_correction ?? entry.corrector ?? resolveChoice('corrector', 'kalman', context);
+    // In the order in which a measurement meets them, however they were written: a resolved scenario reads the same.
+    const { datasetCorrector, supervisors, timekeeper, corrector: _, ...before } = entry;
+    return { ...before, corrector, ...(datasetCorrector && { datasetCorrector }), supervisors, timekeeper };
+  });
 
 /** Everything in a summary that an expectation can limit, and what it is counted in. */
 export const METRICS = {

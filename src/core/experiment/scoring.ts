@@ -1,6 +1,7 @@
 import {
   type ClockReading,
   type CorrectedTime,
+  type Estimate,
   type EventRecord,
   type Exchange,
   type ExchangeRecord,
@@ -10,13 +11,18 @@ import {
   type RoundRecord,
   type Sample,
   type Sink,
+  timeOn,
 } from '../contracts/index.js';
 import { Convergence, SizeAccumulator, toldFrequency } from '../metrics/convergence.js';
+import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
+import { anchorAt } from '../pipeline/estimates.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
+import type { Trajectory } from '../pipeline/trajectory.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
+import type { RecordedAnswers } from './recorded-answers.js';
 
 /** An instant k × step (moved by jitter), the k-th of a grid: never by repeated addition. */
 class Grid {
@@ -58,6 +64,9 @@ interface SinkGrid {
 /** Scores pipelines against a reference and hands samples to sinks. Nothing of it ever reaches a plugin in a pipeline. */
 export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
+  private readonly corrections: readonly CorrectionScore<Estimate>[];
+  private readonly retrospectives: ErrorAccumulator[] = [];
+  private readonly answered: readonly ErrorAccumulator[];
   private readonly bare = new ErrorAccumulator();
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
@@ -69,7 +78,10 @@ export class Scorer {
 
   constructor(
     private readonly pipelines: readonly Pipeline[],
+    /** What other programs said, scored beside the pipelines. */
+    private readonly answers: readonly RecordedAnswers[],
     private readonly sinks: readonly Sink[],
+    /** In the run's own time: nothing is scored before it. */
     private readonly warmup: number,
     private readonly level: number,
     private readonly reference: 'truth' | 'ntp',
@@ -83,6 +95,8 @@ export class Scorer {
     this.extra = this.convergence.length > 0 || this.frequency.size > 0;
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
+    this.corrections = pipelines.map(() => new CorrectionScore());
+    this.answered = answers.map(() => new ErrorAccumulator());
     this.sinkGrids = sinks.flatMap(sink =>
       sink.interval === undefined ? [] : [{ sink, grid: new Grid(sink.interval, start, () => 0) }],
     );
@@ -92,14 +106,18 @@ export class Scorer {
   gridListener(clock: KnownClock, interval: number, start: number, jitter: () => number): (to: number) => void {
     const scoring = new Grid(interval, start, jitter);
     const { sinkGrids } = this;
+    const from = Math.max(this.warmup, clock.from ?? this.warmup);
+    const until = clock.to ?? Number.POSITIVE_INFINITY;
     return to => {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
-          if (scoring.next < this.warmup && !this.extra) continue;
-          const now = clock.sampleAt(scoring.next);
+          const t = scoring.next;
+          const scored = t >= from && t <= until;
+          if (!scored && !this.extra) continue;
+          const now = clock.sampleAt(t);
           if (now === undefined) continue;
-          if (this.extra) this.scoreExtra(clock, scoring.next, now);
-          if (scoring.next >= this.warmup) this.scoreAgainstTruth(now);
+          if (this.extra) this.scoreExtra(clock, t, now);
+          if (scored) this.scoreAgainstTruth(now);
         }
         return;
       }
@@ -110,12 +128,17 @@ export class Scorer {
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
           if (now !== undefined && this.extra) this.scoreExtra(clock, t, now);
-          if (now !== undefined && t >= this.warmup) this.scoreAgainstTruth(now);
+          if (now !== undefined && t >= from && t <= until) this.scoreAgainstTruth(now);
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
           if (t !== grid.next) continue;
-          if (now !== undefined) for (const sample of this.samples(t, now.reading, now)) sink.sample!(sample);
+          if (now === undefined) {
+            grid.advance();
+            continue;
+          }
+          const known = t >= (clock.from ?? t) && t <= until;
+          for (const sample of this.samples(t, now.reading, known ? now : undefined)) sink.sample!(sample);
           grid.advance();
         }
       }
@@ -169,6 +192,7 @@ export class Scorer {
       samples: [
         sampleOf(BARE_CLOCK, bareTold, undefined),
         ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
+        ...this.answers.map(answer => sampleOf(answer.name, answer.tell(exchange.arrived), undefined)),
       ],
     };
   }
@@ -176,7 +200,7 @@ export class Scorer {
   commit({ samples }: MeasurementScore): void {
     samples.forEach((sample, index) => {
       const { t, told, error, bareError } = sample;
-      const accumulator = index === 0 ? this.bare : this.accumulators[index - 1]!;
+      const accumulator = [this.bare, ...this.accumulators, ...this.answered][index]!;
       if (t >= this.warmup) accumulator.add(error!, bareError!, told);
       this.notify(sink => sink.scored?.(sample));
     });
@@ -186,8 +210,54 @@ export class Scorer {
     this.notify(sink => sink.exchange?.(record));
   }
 
-  round(record: RoundRecord): void {
+  /** `now` and the truth then are asked for only where a correction is to be judged. */
+  round(
+    record: RoundRecord,
+    now: () => { readonly reading: ClockReading; readonly truth: ExchangeRecord['truth'] },
+  ): void {
+    if (record.t >= this.warmup) this.judgeCorrection(record, now);
     this.notify(sink => sink.round?.(record));
+  }
+
+  private judgeCorrection(record: RoundRecord, now: () => ReturnType<Parameters<Scorer['round']>[1]>): void {
+    const index = this.pipelines.findIndex(({ name }) => name === record.pipeline);
+    const pipeline = this.pipelines[index]!;
+    const score = this.corrections[index]!;
+    const { taken, before, prior, estimate, declined } = record;
+    const measurement = taken.at(-1);
+    if (measurement === undefined) return;
+    score.judge(judged => {
+      const { reading, truth } = this.reference === 'truth' ? now() : { reading: measurement.at, truth: undefined };
+      const told = pipeline.tellFrom(judged, reading);
+      if (truth !== undefined) return told.offset + truth[told.axis];
+      return told.axis === pipeline.axis
+        ? told.offset - measurement.offset
+        : told.time - timeOn(pipeline.axis, reading) - measurement.offset;
+    });
+    if (declined !== undefined) score.passed();
+    else if (prior !== undefined && estimate !== undefined) {
+      score.made(estimate, before?.anchor === undefined ? prior : anchorAt(prior, before.anchor));
+    }
+  }
+
+  /** Scores a pipeline's trajectory: what was predicted for an instant, as it stands when nothing will revise it. */
+  follow(trajectory: Trajectory, index: number, truthNow: () => TrueReading | undefined): void {
+    const scored = new ErrorAccumulator();
+    this.retrospectives[index] = scored;
+    const { axis } = this.pipelines[index]!;
+    // The truth of a point is noted when it is made; it knows nothing of it.
+    const truths = new WeakMap<ClockReading, number>();
+    trajectory.added.subscribe(({ issued, target }) => {
+      const now = truthNow();
+      if (now === undefined) return;
+      const { counterError, wallError } = now;
+      if (target === issued) truths.set(target, axis === 'counter' ? counterError : wallError);
+    });
+    trajectory.settled.subscribe(({ target, offset }) => {
+      const clockError = truths.get(target);
+      if (clockError === undefined || target.counter < this.warmup) return;
+      scored.add(offset + clockError, clockError, this.unknown);
+    });
   }
 
   event(record: EventRecord): void {
@@ -197,9 +267,15 @@ export class Scorer {
   summaries(): readonly PipelineSummary[] {
     return [
       this.withExtra(-1, this.bare.summary(BARE_CLOCK, this.level, this.reference)),
-      ...this.pipelines.map((pipeline, index) =>
-        this.withExtra(index, this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference)),
-      ),
+      ...this.pipelines.map((pipeline, index) => {
+        const retrospective = this.retrospectives[index]?.summary('', this.level, this.reference).error;
+        return this.withExtra(index, {
+          ...this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
+          corrections: this.corrections[index]!.summary(),
+          ...(retrospective && { retrospective }),
+        });
+      }),
+      ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
     ];
   }
 
@@ -245,6 +321,10 @@ export class Scorer {
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);
+    }
+    for (let i = 0; i < this.answers.length; i++) {
+      const told = this.answers[i]!.tell(reading);
+      this.answered[i]!.add(told.offset + wallError, wallError, told);
     }
   }
 

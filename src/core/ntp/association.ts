@@ -4,6 +4,7 @@ import type {
   Datagram,
   DatagramSocket,
   Endpoint,
+  Exchange,
   Poller,
   PollState,
   RandomStream,
@@ -11,6 +12,9 @@ import type {
   Task,
   World,
 } from '../contracts/index.js';
+import { measure } from '../contracts/index.js';
+import { InputError } from '../errors.js';
+import { formatTime } from '../quantity.js';
 import {
   asciiOf,
   decodePacket,
@@ -44,6 +48,8 @@ export interface DropCounts {
 
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
+/** Stratum 0 without such a reference identifier is not a kiss: chronyd says so while it is unsynchronised. */
+const KISS_CODE = /^[A-Z\d]{3,4}$/i;
 /** A RATE kiss at most doubles the interval up to this many seconds (2¹⁷, RFC 5905's MAXPOLL). */
 const SLOWEST_POLL = 131_072;
 
@@ -140,7 +146,14 @@ export class Association {
   }
 
   private schedule(): void {
-    this.interval = Math.max(this.floor, this.poller.next(this.state()));
+    const interval = this.poller.next(this.state());
+    if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) {
+      throw new InputError(
+        this.path,
+        `the poller gave an interval of ${interval} s; expected a positive, finite number of seconds`,
+      );
+    }
+    this.interval = Math.max(this.floor, interval);
     this.nextDue += this.interval;
     // After a suspend or a step the turns that were missed are not made up for.
     if (this.nextDue <= this.world.scheduler.time) this.nextDue = this.world.scheduler.time + this.interval;
@@ -183,12 +196,10 @@ export class Association {
     };
     this.world.scheduler.settle(
       this.world.network.resolve(host, port),
-      answer => {
-        if ('endpoints' in answer) {
-          this.world.scheduler.at(this.world.scheduler.time + answer.after, () => found(answer.endpoints));
-        } else {
-          found(answer);
-        }
+      endpoints => {
+        const after = this.world.network.lookUpTime?.(host) ?? 0;
+        if (after === 0) found(endpoints);
+        else this.world.scheduler.at(this.world.scheduler.time + after, () => found(endpoints));
       },
       failed,
     );
@@ -214,53 +225,42 @@ export class Association {
       return;
     }
     // From here on the packet is the server's answer to this question, kiss or not.
-    if (packet.stratum === 0) {
-      this.kiss(question, asciiOf(packet.referenceId));
+    const code = asciiOf(packet.referenceId);
+    if (packet.stratum === 0 && KISS_CODE.test(code)) {
+      this.kiss(question, code);
       return;
     }
-    const problem = this.unusable(packet);
+    const problem = unusable(packet);
     if (problem !== undefined) {
       this.fail(question, problem);
       return;
     }
-    this.close(question);
     const { epoch } = this.world;
     const { counter } = datagram.at;
-    const sent = question.sent!;
-    const receive = fromTimestamp(packet.receive, epoch, counter);
-    const transmit = fromTimestamp(packet.transmit, epoch, counter);
+    const exchange: Exchange = {
+      source: this.source,
+      sent: question.sent!,
+      arrived: datagram.at,
+      receive: fromTimestamp(packet.receive, epoch, counter),
+      transmit: fromTimestamp(packet.transmit, epoch, counter),
+      leap: packet.leap,
+      stratum: packet.stratum,
+      precision: 2 ** packet.precision,
+      rootDelay: packet.rootDelay,
+      rootDispersion: packet.rootDispersion,
+      referenceId: packet.referenceId,
+    };
+    const { offset, delay, rootDistance } = measure(exchange, 'counter');
+    const { maxDistance } = this.options;
+    if (!(rootDistance < maxDistance)) {
+      this.fail(question, `root distance ${formatTime(rootDistance)} over the limit of ${formatTime(maxDistance)}`);
+      return;
+    }
+    this.close(question);
     this.reach |= 1;
     this.missed = 0;
-    this.last = {
-      offset: (receive - sent.counter + (transmit - counter)) / 2,
-      delay: counter - sent.counter - (transmit - receive),
-      at: counter,
-    };
-    this.emit({
-      type: 'exchange',
-      exchange: {
-        source: this.source,
-        sent,
-        arrived: datagram.at,
-        receive,
-        transmit,
-        leap: packet.leap,
-        stratum: packet.stratum,
-        precision: 2 ** packet.precision,
-        rootDelay: packet.rootDelay,
-        rootDispersion: packet.rootDispersion,
-        referenceId: packet.referenceId,
-      },
-    });
-  }
-
-  private unusable(packet: NtpPacket): string | undefined {
-    if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
-    if (packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
-    if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
-    const distance = packet.rootDelay / 2 + packet.rootDispersion;
-    if (distance >= this.options.maxDistance) return `root distance ${distance.toPrecision(3)} s over the limit`;
-    return undefined;
+    this.last = { offset, delay, at: counter };
+    this.emit({ type: 'exchange', exchange });
   }
 
   /** RFC 5905 section 7.4: RATE slows down, DENY and RSTR end the association; others are for information. */
@@ -312,6 +312,14 @@ class Question {
     this.reply?.unsubscribe();
     this.socket.close();
   }
+}
+
+/** Why a server's time is of no use, by what it says of itself. */
+function unusable(packet: NtpPacket): string | undefined {
+  if (packet.leap === LEAP_UNSYNCHRONISED) return 'unsynchronised (leap 3)';
+  if (packet.stratum === 0 || packet.stratum > MAX_STRATUM) return `stratum ${packet.stratum}`;
+  if (!isSet(packet.receive) || !isSet(packet.transmit)) return 'timestamps not set';
+  return undefined;
 }
 
 /** A client's question, with as little in it as RFC 5905 allows (draft-ietf-ntp-data-minimization). */

@@ -75,8 +75,21 @@ export function propagate(
   };
 }
 
+/** The same belief at another reading, under the same names. */
+export function carry(estimate: Estimate, at: ClockReading): Estimate {
+  if (at === estimate.at) return estimate;
+  const { axis, by, driftBy, goodFor } = estimate;
+  const carried = propagate(estimate, at, by);
+  return {
+    ...carried,
+    ...(driftBy !== undefined && { driftBy }),
+    ...(goodFor !== undefined && { goodFor: goodFor - (timeOn(axis, at) - timeOn(axis, estimate.at)) }),
+  };
+}
+
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
+  if (estimate.driftBy !== undefined || estimate.goodFor !== undefined) return { ...estimate, anchor };
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
   const { settling } = estimate;
   if (settling !== undefined) return { ...estimate, anchor };

@@ -1,4 +1,4 @@
-import type { Measurement, MeasurementLog } from '../contracts/index.js';
+import type { History, Measurement, MeasurementLog } from '../contracts/index.js';
 
 /** A ring of measurements: constant memory however long the run. */
 export class MeasurementRing implements MeasurementLog {
@@ -37,4 +37,23 @@ export class MeasurementRing implements MeasurementLog {
     for (let i = -count; i < 0; i++) out.push(this.at(i)!);
     return out;
   }
+}
+
+/** A log of just these, oldest first. */
+export function logOf(measurements: readonly Measurement[]): MeasurementLog {
+  return {
+    length: measurements.length,
+    at: index => measurements.at(index),
+    last: n => measurements.slice(Math.max(0, measurements.length - n)),
+  };
+}
+
+/** The same history as seen by somebody who remembers the last `n` measurements only. */
+export function limited(history: History, n: number): History {
+  return {
+    axis: history.axis,
+    measurements: logOf(history.measurements.last(n)),
+    observed: history.observed,
+    estimate: history.estimate,
+  };
 }

@@ -1,4 +1,4 @@
-import { concatMap, merge, Observable } from 'rxjs';
+import { concatMap, EMPTY, exhaustMap, ignoreElements, interval, merge, Observable, tap } from 'rxjs';
 import {
   type Anchor,
   type Axis,
@@ -6,6 +6,7 @@ import {
   type Combiner,
   type CorrectedTime,
   type Corrector,
+  type DatasetCorrector,
   type Estimate,
   type Filter,
   type History,
@@ -17,6 +18,7 @@ import {
   type RoundRecord,
   type Source,
   type SourceEvent,
+  type Supervisor,
   type Timekeeper,
   timeOn,
   type Verdict,
@@ -24,10 +26,13 @@ import {
 } from '../contracts/index.js';
 import { InputError } from '../errors.js';
 import { COMBINED } from './combined.js';
-import { anchorAt } from './estimates.js';
+import { anchorAt, carry } from './estimates.js';
 import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
+import { type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
+import { Supervision } from './supervision.js';
+import { Trajectory } from './trajectory.js';
 
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
@@ -50,6 +55,18 @@ export interface PipelineParts {
   readonly predictor: Predictor;
   readonly corrector: Corrector;
   readonly timekeeper: Timekeeper;
+  /** Act on what is told, in this order. */
+  readonly supervisors?: readonly Supervisor[];
+  /** Seconds of the local counter from prediction to prediction; left out: one for each measurement. */
+  readonly predictEvery?: number | undefined;
+  /** Revises the past predictions of a pipeline that predicts between measurements. */
+  readonly datasetCorrector?: DatasetCorrector | undefined;
+  /** What the predictor learns from: the measurements, or (with past predictions among them) the trajectory. */
+  readonly context?: 'measurements' | 'trajectory';
+  /** Until the predictor is ready and has been warmed up this long (seconds), `serve` predicts and nothing corrects. */
+  readonly phases?: { readonly warmUp: number; readonly serve: Predictor } | undefined;
+  /** Told of each new phase. */
+  readonly report?: (what: string) => void;
 }
 
 /** Turns the verdicts on a measurement's sources to "not used". */
@@ -64,12 +81,16 @@ type Outcome = Omit<RoundRecord, 't' | 'reading' | 'told'>;
 
 /**
  * One pipeline: events → rounds → measurements → filters → combiner → (predict → correct), one measurement after
- * another. It sees its world's view only; whoever runs it subscribes to `outcomes` and may `tell` at any reading.
+ * another; and, where it has an interval of its own, predictions between them. It sees its world's view only; whoever
+ * runs it subscribes to `outcomes` and may `tell` at any reading.
  */
 export class Pipeline {
   readonly name: string;
+  readonly axis: Axis;
   readonly level: number;
   readonly outcomes: Observable<Outcome>;
+  /** Past predictions, kept apart from the history; undefined in a pipeline without any between measurements. */
+  readonly trajectory: Trajectory | undefined;
 
   private readonly measurements = new MeasurementRing(HISTORY);
   private readonly observed = new MeasurementRing(HISTORY);
@@ -77,7 +98,13 @@ export class Pipeline {
   private readonly filters = new Map<string, readonly Filter[]>();
   private readonly latest = new Map<string, Measurement>();
   private readonly leaps: LeapWatch;
+  private readonly supervision: Supervision | undefined;
+  /** What the predictor is shown: the history, unless it is to learn from its own past. */
+  private readonly context: History;
+  private phase: Phase = 'running';
   private posterior: Estimate | undefined;
+  /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
+  private prediction: Estimate | undefined;
   private inForce: Estimate | undefined;
 
   constructor(
@@ -85,6 +112,7 @@ export class Pipeline {
     private readonly world: World,
   ) {
     this.name = parts.name;
+    this.axis = parts.axis;
     this.level = parts.level;
     const self = this;
     this.history = {
@@ -98,10 +126,15 @@ export class Pipeline {
     const told = (): CorrectedTime | undefined =>
       this.inForce === undefined ? undefined : this.tell(world.clock.read());
     this.leaps = new LeapWatch(world, parts.axis, told, by => this.leap(by));
-    this.outcomes = merge(...parts.sources.map(source => source.events)).pipe(
+    const { supervisors = [], predictEvery, datasetCorrector, context } = parts;
+    if (supervisors.length > 0) this.supervision = new Supervision(supervisors, parts.timekeeper, parts.level);
+    if (predictEvery !== undefined) this.trajectory = new Trajectory(parts.axis, datasetCorrector);
+    this.context = (context === 'trajectory' && this.trajectory?.contextFor(this.history)) || this.history;
+    const rounds = merge(...parts.sources.map(source => source.events)).pipe(
       closeRounds(() => parts.sources.reduce((sum, source) => sum + source.outstanding, 0)),
       concatMap(round => this.take(round)),
     );
+    this.outcomes = merge(this.phases(), rounds, this.predictions());
   }
 
   /** The estimate that the time is told from. */
@@ -110,7 +143,59 @@ export class Pipeline {
   }
 
   tell(reading: ClockReading): CorrectedTime {
-    return this.parts.timekeeper.tell(this.inForce, reading, this.parts.level);
+    const { inForce } = this;
+    return this.tellFrom(inForce?.goodFor === undefined || isGood(inForce, reading) ? inForce : undefined, reading);
+  }
+
+  /** What would be told at a reading if this estimate were in force. */
+  tellFrom(estimate: Estimate | undefined, reading: ClockReading): CorrectedTime {
+    return this.parts.timekeeper.tell(estimate, reading, this.parts.level);
+  }
+
+  private phases(): Observable<never> {
+    const { phases, predictor, report } = this.parts;
+    if (phases === undefined && predictor.load === undefined) return EMPTY;
+    return phasesOf(this.world.scheduler, predictor, phases?.warmUp ?? 0, why => report?.(why)).pipe(
+      tap(phase => {
+        this.phase = phase;
+        report?.(`phase ${phase}`);
+      }),
+      ignoreElements(),
+    );
+  }
+
+  /** Asks the predictor on its own interval, one question at a time: a late answer delays no measurement. */
+  private predictions(): Observable<never> {
+    const { predictEvery } = this.parts;
+    const { scheduler, clock } = this.world;
+    if (predictEvery === undefined) return EMPTY;
+    return interval(predictEvery * 1000, scheduler).pipe(
+      exhaustMap(
+        () =>
+          new Observable<never>(subscriber => {
+            const issued = clock.read();
+            const refresh = (prediction: Estimate | undefined): void => {
+              if (prediction !== undefined) this.refresh(prediction, issued);
+              subscriber.complete();
+            };
+            this.predict(issued, refresh, error => subscriber.error(error));
+          }),
+      ),
+    );
+  }
+
+  /** A prediction between two measurements comes into force, refined by the corrector where it does that. */
+  private refresh(prediction: Estimate, issued: ClockReading): void {
+    const { corrector } = this.parts;
+    this.check(prediction);
+    this.prediction = prediction;
+    this.trajectory!.add(prediction, issued);
+    const refined =
+      this.phase === 'running' && corrector.refine !== undefined
+        ? this.guard('corrector', () => corrector.refine!(prediction, this.history))
+        : prediction;
+    const anchor = this.posterior?.anchor;
+    this.serve(anchor === undefined ? refined : anchorAt(refined, anchor));
   }
 
   /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
@@ -137,13 +222,18 @@ export class Pipeline {
     const { chosen, verdicts, mad, heard } = this.select(round);
     return new Observable(subscriber => {
       const fail = (error: unknown): void => subscriber.error(error);
+      const before = this.inForce;
+      let prior: Estimate | undefined;
+      let declined: string | undefined;
       const next = (index: number): void => {
         const measurement = chosen[index];
         if (measurement !== undefined) {
           this.step(
             measurement,
-            declined => {
-              if (declined !== undefined) decline(verdicts, measurement.source, declined);
+            (predicted, why) => {
+              prior = predicted;
+              declined = why;
+              if (why !== undefined) decline(verdicts, measurement.source, why);
               next(index + 1);
             },
             fail,
@@ -151,7 +241,17 @@ export class Pipeline {
           return;
         }
         this.leaps.plan(this.latest.size);
-        subscriber.next({ pipeline: this.name, measurements: heard, verdicts, mad, estimate: this.inForce });
+        subscriber.next({
+          pipeline: this.name,
+          measurements: heard,
+          taken: chosen,
+          verdicts,
+          mad,
+          before,
+          prior,
+          declined,
+          estimate: this.inForce,
+        });
         subscriber.complete();
       };
       next(0);
@@ -229,28 +329,39 @@ export class Pipeline {
     return current;
   }
 
-  /** Predict, correct, remember; the predictor is asked again where the corrector has nothing to say. */
-  private step(measurement: Measurement, done: (declined?: string) => void, fail: (error: unknown) => void): void {
-    const { corrector } = this.parts;
-    this.predict(
-      measurement.at,
-      prior => {
-        const answer = this.guard('corrector', () => corrector.correct(prior, measurement, this.history));
-        this.measurements.add(measurement);
-        if (answer !== undefined && !isDeclined(answer)) {
-          this.adopt(answer, this.anchorOf(measurement));
-          done();
-          return;
-        }
-        const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
-        const again = (estimate: Estimate | undefined): void => {
-          this.adopt(estimate, anchor);
-          done(answer?.declined);
-        };
-        this.predict(measurement.at, again, fail);
-      },
-      fail,
-    );
+  /** Predict, correct, remember; the predictor has the word where the corrector has nothing to say. */
+  private step(
+    measurement: Measurement,
+    done: (prior: Estimate | undefined, declined: string | undefined) => void,
+    fail: (error: unknown) => void,
+  ): void {
+    const { corrector, predictEvery } = this.parts;
+    const { at } = measurement;
+    const predicted = (prediction: Estimate | undefined): void => {
+      const prior = prediction && carry(prediction, at);
+      this.supervision?.observe(measurement, this.history);
+      this.trajectory?.revise(measurement, prior?.offset, this.history);
+      const running = this.phase === 'running';
+      const answer = running
+        ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
+        : undefined;
+      this.measurements.add(measurement);
+      if (answer !== undefined && !isDeclined(answer)) {
+        this.adopt(answer, this.anchorOf(measurement));
+        done(prior, undefined);
+        return;
+      }
+      const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
+      const again = (estimate: Estimate | undefined): void => {
+        this.adopt(estimate, anchor);
+        done(prior, answer?.declined);
+      };
+      // A predictor with an interval of its own may be slow: no measurement waits for it.
+      if (predictEvery !== undefined && running) again(prior);
+      else this.predict(at, again, fail);
+    };
+    if (predictEvery === undefined) this.predict(at, predicted, fail);
+    else predicted(this.prediction);
   }
 
   /** Asks the predictor through the one door for promises. Errors of what follows are the pipeline's, too. */
@@ -259,8 +370,10 @@ export class Pipeline {
     deliver: (estimate: Estimate | undefined) => void,
     fail: (error: unknown) => void,
   ): void {
+    const { predictor, phases } = this.parts;
+    const asked = this.phase === 'running' ? predictor : phases?.serve;
     try {
-      const answer = this.guard('predictor', () => this.parts.predictor.predict(this.history, at));
+      const answer = this.guard('predictor', () => asked?.predict(this.context, at));
       this.world.scheduler.settle(
         answer,
         estimate => {
@@ -281,7 +394,17 @@ export class Pipeline {
     if (estimate === undefined) return;
     this.check(estimate);
     this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
-    this.inForce = this.posterior;
+    this.serve(this.posterior);
+  }
+
+  /** The supervisors have a look at it, then the time is told from it. */
+  private serve(estimate: Estimate): void {
+    const { timekeeper, level } = this.parts;
+    const previous = this.inForce;
+    const supervised = this.supervision?.supervise(estimate, this.history) ?? estimate;
+    if (supervised !== estimate) this.check(supervised);
+    this.inForce = supervised;
+    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), level);
   }
 
   private anchorOf({ at, offset }: Measurement): Anchor {
@@ -310,4 +433,8 @@ export class Pipeline {
       throw new InputError(`pipeline '${this.name}', ${part}`, `threw: ${why}`);
     }
   }
+}
+
+function isGood({ goodFor, axis, at }: Estimate, reading: ClockReading): boolean {
+  return goodFor === undefined || timeOn(axis, reading) - timeOn(axis, at) <= goodFor;
 }

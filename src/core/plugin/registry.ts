@@ -1,20 +1,23 @@
-import { type Container, ContainerModule, injectable } from 'inversify';
+import { type Container, ContainerModule, injectable, injectFromBase } from 'inversify';
 import { z } from 'zod';
 import type {
   ClockPlugin,
   Combiner,
   Corrector,
+  DatasetCorrector,
   DelayLaw,
   Fault,
   Filter,
   Format,
   LossLaw,
   NetworkPlugin,
+  NoisePart,
   Poller,
   Predictor,
   ServerBehaviour,
   Sink,
   Source,
+  Supervisor,
   Timekeeper,
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
@@ -24,17 +27,20 @@ export interface PluginKinds {
   clock: ClockPlugin;
   combiner: Combiner;
   corrector: Corrector;
+  'dataset-corrector': DatasetCorrector;
   delay: DelayLaw;
   fault: Fault;
   filter: Filter;
   format: Format;
   loss: LossLaw;
   network: NetworkPlugin;
+  noise: NoisePart;
   poller: Poller;
   predictor: Predictor;
   server: ServerBehaviour;
   sink: Sink;
   source: Source;
+  supervisor: Supervisor;
   timekeeper: Timekeeper;
 }
 
@@ -43,6 +49,7 @@ export type PluginKind = keyof PluginKinds;
 /** The kinds in the order in which a measurement meets them. */
 export const PLUGIN_KINDS: readonly PluginKind[] = [
   'clock',
+  'noise',
   'network',
   'delay',
   'loss',
@@ -55,6 +62,8 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'combiner',
   'predictor',
   'corrector',
+  'dataset-corrector',
+  'supervisor',
   'timekeeper',
   'sink',
 ];
@@ -72,25 +81,38 @@ export interface PluginDescriptor<K extends PluginKind = PluginKind> {
   /** One line for `escapement plugins`. */
   readonly summary: string;
   readonly options: OptionsSchema;
+  readonly warn?: (options: object, setting: Setting) => readonly string[];
   /** Binds the class; the container in which it is made also has its `PluginOptions`. */
   readonly module: ContainerModule;
   readonly type: PluginClass<K>;
 }
 
-export interface PluginDeclaration<K extends PluginKind> {
+/** What stands around a plugin in its scenario, as far as warnings need it. */
+export interface Setting {
+  /** Seconds between questions, of every source whose poller has a constant interval. */
+  readonly pollIntervals: readonly number[];
+  /** Seconds from prediction to prediction, of a pipeline that predicts between measurements. */
+  readonly predictEvery: number | undefined;
+}
+
+export interface PluginDeclaration<K extends PluginKind, S extends OptionsSchema = OptionsSchema> {
   readonly kind: K;
   readonly name: string;
   readonly summary: string;
   /** A zod object; its defaults, descriptions and limits make the scenario's validation, completion and reference. */
-  readonly options: OptionsSchema;
+  readonly options: S;
+  /** For `validate`: what is allowed but can hardly be meant, one line each. */
+  readonly warn?: (options: z.output<S>, setting: Setting) => readonly string[];
 }
 
 const registered = new Map<string, PluginDescriptor>();
 
 /** Class decorator: makes a class known as a plugin, under its kind and name, when its file is loaded. */
-export function plugin<K extends PluginKind>(declaration: PluginDeclaration<K>) {
+export function plugin<K extends PluginKind, S extends OptionsSchema>(declaration: PluginDeclaration<K, S>) {
   return <T extends PluginClass<K>>(type: T): void => {
     injectable()(type);
+    // A class without a constructor of its own takes what its base class injects.
+    if (type.length === 0 && Object.getPrototypeOf(type) !== Function.prototype) injectFromBase()(type);
     const module = new ContainerModule(({ bind }) => {
       bind(type).toSelf().inTransientScope();
     });
@@ -98,7 +120,8 @@ export function plugin<K extends PluginKind>(declaration: PluginDeclaration<K>) 
     if (registered.has(key)) {
       throw new InputError(type.name, `there is already a ${declaration.kind} named '${declaration.name}'`);
     }
-    registered.set(key, { ...declaration, options: strict(declaration.options), module, type });
+    const descriptor: unknown = { ...declaration, options: strict(declaration.options), module, type };
+    registered.set(key, descriptor as PluginDescriptor);
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RandomStream, RecordedEvent } from '../contracts/index.js';
+import type { RandomStream, SourceEvent } from '../contracts/index.js';
 import type { PluginChoice, PluginKind, PluginKinds } from './registry.js';
 
 /** What a plugin may inject besides `PluginOptions` and `World`. */
@@ -27,10 +27,16 @@ export const Report = Symbol.for('escapement.Report');
 /** The folder for files that sinks write; undefined where none was asked for. */
 export const OutputFolder = Symbol.for('escapement.OutputFolder');
 
+/** The folder that relative paths in a scenario start from: the scenario file's own. */
+export const InputFolder = Symbol.for('escapement.InputFolder');
+
 /** A recording played back by its world: hands on each event when its time has come. */
+/** A recording played back by its world: hands on each event when its time has come, and nothing that is no input. */
 export interface Playback {
   readonly servers: readonly string[];
-  /** Calls `next` for every event of this source (all sources where undefined) from `start` on. */
-  listen(group: string | undefined, next: (event: RecordedEvent, outstanding: number) => void): void;
+  /** Calls `next` for every event of this group; of all groups where the recording has none of that name. */
+  listen(group: string, next: (event: SourceEvent) => void): void;
+  /** How many questions of this group (or of all) are open after the event that is being handed on. */
+  outstanding(group: string): number;
 }
 export const Playback = Symbol.for('escapement.Playback');

@@ -6,8 +6,11 @@ import { randomStream } from './random.js';
 import type { KnownClock, TrueReading } from './simulated-clock.js';
 import { VirtualScheduler } from './virtual-scheduler.js';
 
+/** Events that lie closer than this may stand in any order, seconds: stamps are older than their handling. */
+const DISORDER = 2;
+
 /** When an event became known on the local clock: its arrival, or when it was given up. */
-export function settledAt({ event }: RecordedEvent): ClockReading {
+function settledAt({ event }: RecordedEvent): ClockReading {
   return event.type === 'exchange' ? event.exchange.arrived : event.failure.settled;
 }
 
@@ -15,97 +18,178 @@ function sentAt({ event }: RecordedEvent): ClockReading {
   return event.type === 'exchange' ? event.exchange.sent : event.failure.sent;
 }
 
+function sourceOf({ event }: RecordedEvent): string {
+  return event.type === 'exchange' ? event.exchange.source : event.failure.source;
+}
+
 /**
- * A world played back from a recording. Where the local clock's truth is known its scheduler counts true time and the
- * clock can be read at any instant; otherwise it counts the local counter and knows the readings of the events only.
+ * A world played back from a recording. Its scheduler counts true time where the recording has that, and the progress
+ * of the local counter otherwise; which of the two it is, nothing in `view` can tell: the clock there is the local one,
+ * as the recorded readings have it.
  */
-export class ReplayedWorld implements Playback {
+export class ReplayedWorld {
   readonly truth: VirtualScheduler;
   readonly view: World;
+  readonly playback: Playback;
+  /** The local clock against truth at any instant, where a record of that was given. */
   readonly known: RecordedClock | undefined;
   readonly servers: readonly string[];
-  /** When the recording ends, in the scheduler's time. */
+  /** The groups in the recording, in order of appearance. */
+  readonly groups: readonly string[];
+  /** When the recording starts and ends, in the scheduler's time. */
+  readonly start: number;
   readonly end: number;
 
-  private readonly clock: RecordedClock | LastReadingClock;
-  private readonly listeners: {
-    group: string | undefined;
-    next: (event: RecordedEvent, outstanding: number) => void;
-  }[] = [];
+  private readonly events: readonly RecordedEvent[];
+  private readonly due: Float64Array;
+  private readonly open: readonly Readonly<Record<string, number>>[];
+  private readonly clock: PlayedClock;
+  private readonly listeners: { group: string | undefined; next: (event: RecordedEvent['event']) => void }[] = [];
+  private playing = -1;
 
-  constructor(
-    private readonly recording: Recording,
-    truth: RecordedTruth | undefined,
-    seed: string,
-  ) {
+  /** `place` names the recording in messages. Throws an `InputError` where it holds nothing, or `truth` does not fit. */
+  constructor(recording: Recording, truth: RecordedTruth | undefined, seed: string, place: string) {
     const { events } = recording;
-    if (events.length === 0) throw new InputError(recording.format, 'the recording holds no measurement');
-    const byTruth = truth !== undefined && events.every(event => event.trueTime !== undefined);
-    this.known = byTruth ? new RecordedClock(truth) : undefined;
-    const times = byTruth ? events.map(event => event.trueTime!) : events.map(event => settledAt(event).counter);
-    const start = Math.min(byTruth ? truth.t[0]! : times[0]!, times[0]!, 0);
-    this.truth = new VirtualScheduler(start);
-    this.clock = this.known ?? new LastReadingClock(settledAt(events[0]!), this.truth);
-    this.end = Math.max(byTruth ? truth.t[truth.t.length - 1]! : start, ...lastOf(times));
-    this.servers = [...new Set(events.map(({ event }) => sourceOf(event)))];
+    if (events.length === 0) throw new InputError(place, 'the recording holds no measurement');
+    this.events = events;
+    this.known = truth && new RecordedClock(truth);
+    this.due = this.timeline(place);
+    this.start = Math.floor(this.due[0]! - roundTripOf(events[0]!));
+    this.end = Math.max(this.due.at(-1)!, truth?.t.at(-1) ?? this.start);
+    if (truth !== undefined && (truth.t[0]! > this.due.at(-1)! || truth.t.at(-1)! < this.due[0]!)) {
+      const [from, to] = [truth.t[0]!, truth.t.at(-1)!].map(t => t.toFixed(0));
+      const found = `${this.due[0]!.toFixed(0)} to ${this.due.at(-1)!.toFixed(0)} s`;
+      throw new InputError(place, `expected measurements while the truth is known, ${from} to ${to} s, found ${found}`);
+    }
+    this.servers = [...new Set(events.map(sourceOf))];
+    this.groups = [...new Set(events.map(({ group }) => group))];
+    this.open = openQuestions(events, this.due);
+    this.truth = new VirtualScheduler(this.start);
+    this.clock = new PlayedClock(events.map(settledAt), this.due);
     const { clock } = this;
-    const counter: CounterOfTruth = clock;
     this.view = Object.freeze({
       kind: 'replayed' as const,
       clock: Object.freeze({ read: () => clock.readAt(this.truth.time) }),
       network: noNetwork,
-      scheduler: new LocalScheduler(this.truth, counter),
+      scheduler: new LocalScheduler(this.truth, clock),
       random: (path: string) => randomStream(seed, path),
       epoch: recording.epoch,
     });
-    const outstanding = openQuestions(events);
-    // A clock that was stepped back gives times out of order: the order of the file holds.
-    let due = start;
-    const play = (index: number): void => {
-      const event = events[index];
-      if (event === undefined) return;
-      due = Math.max(due, times[index]!);
-      this.truth.at(due, () => {
-        if (this.clock instanceof LastReadingClock) this.clock.reading = settledAt(event);
-        for (const { group, next } of this.listeners) {
-          if (group === undefined || group === event.group) next(event, outstanding[index]!);
-        }
-        play(index + 1);
-      });
-    };
-    play(0);
+    this.playback = Object.freeze({
+      servers: this.servers,
+      listen: (group: string, next: (event: RecordedEvent['event']) => void) => {
+        this.listeners.push({ group: this.groupOf(group), next });
+      },
+      outstanding: (group: string) => this.outstanding(this.groupOf(group)),
+    });
+    this.scheduleNext();
   }
 
-  listen(group: string | undefined, next: (event: RecordedEvent, outstanding: number) => void): void {
-    const known = new Set(this.recording.events.map(event => event.group));
-    this.listeners.push({ group: group !== undefined && known.has(group) ? group : undefined, next });
+  /** The event that is being played. */
+  get current(): RecordedEvent | undefined {
+    return this.events[this.playing];
+  }
+
+  /** clock − true at the event that is being played, seconds; undefined where the recording cannot tell. */
+  get truthOfCurrent(): { readonly wall: number; readonly counter: number } | undefined {
+    const { current } = this;
+    if (current === undefined || current.truth !== undefined || this.known === undefined) return current?.truth;
+    const { counter, wall } = settledAt(current);
+    const t = this.due[this.playing]!;
+    return { wall: wall - t, counter: counter - t };
+  }
+
+  /** What the local clock read at a time of the scheduler, now or before the next event. */
+  readAt(t: number): ClockReading {
+    return this.clock.readAt(t);
+  }
+
+  /** A source of a name that the recording does not have hears all of it. */
+  private groupOf(name: string): string | undefined {
+    return this.groups.includes(name) ? name : undefined;
+  }
+
+  private outstanding(group: string | undefined): number {
+    const open = this.open[this.playing] ?? {};
+    if (group !== undefined) return open[group] ?? 0;
+    return Object.values(open).reduce((sum, count) => sum + count, 0);
+  }
+
+  /**
+   * When each event happens in the scheduler's time, never before the one that stands before it in the recording. On a
+   * local clock that was set back nobody knows how much time passed: none, for the time line. (Answers that came at once
+   * may stand in the other order: that is no step.)
+   */
+  private timeline(place: string): Float64Array {
+    const { events, known } = this;
+    const due = new Float64Array(events.length);
+    const recorded = events.every(({ trueTime }) => trueTime !== undefined);
+    let last = Number.NEGATIVE_INFINITY;
+    let before = Number.NEGATIVE_INFINITY;
+    let setBack = 0;
+    events.forEach((event, index) => {
+      const { counter } = settledAt(event);
+      if (counter < before - DISORDER) setBack += before - counter;
+      before = counter;
+      const time = recorded ? event.trueTime! : known !== undefined ? known.timeOf(counter) : counter + setBack;
+      if (!Number.isFinite(time)) throw new InputError(place, `event ${index + 1} has no finite time: ${time}`);
+      last = Math.max(last, time);
+      due[index] = last;
+    });
+    return due;
+  }
+
+  private scheduleNext(): void {
+    const index = this.playing + 1;
+    const event = this.events[index];
+    if (event === undefined) return;
+    this.truth.at(this.due[index]!, () => {
+      this.playing = index;
+      this.clock.reached(index);
+      for (const { group, next } of this.listeners) {
+        if (group === undefined || group === event.group) next(event.event);
+      }
+      this.scheduleNext();
+    });
   }
 }
 
-function lastOf(times: readonly number[]): number[] {
-  return times.length === 0 ? [] : [times.reduce((a, b) => Math.max(a, b))];
+/** Seconds on the counter from question to end, as far as the recording makes sense of it. */
+function roundTripOf(event: RecordedEvent): number {
+  return Math.max(0, settledAt(event).counter - sentAt(event).counter);
 }
 
-function sourceOf(event: RecordedEvent['event']): string {
-  return event.type === 'exchange' ? event.exchange.source : event.failure.source;
-}
-
-/** After each event: how many questions of its group were asked before it and answered after it. */
-function openQuestions(events: readonly RecordedEvent[]): number[] {
-  const open = new Array<number>(events.length).fill(0);
-  events.forEach((event, index) => {
-    if (event.outstanding !== undefined) {
-      open[index] = event.outstanding;
-      return;
-    }
-    const now = settledAt(event).counter;
-    // Questions are answered within seconds: those that follow at once decide.
-    for (let i = index + 1; i < Math.min(events.length, index + 64); i++) {
-      const later = events[i]!;
-      if (later.group === event.group && sentAt(later).counter < now) open[index]! += 1;
-    }
+/**
+ * After each event: how many questions of each group had been asked and not ended. Where the recording does not say,
+ * those that were sent before it and end after it.
+ */
+function openQuestions(
+  events: readonly RecordedEvent[],
+  due: Float64Array,
+): readonly Readonly<Record<string, number>>[] {
+  if (events.every(({ open }) => open !== undefined)) return events.map(({ open }) => open!);
+  const lastOf = new Map<string, number>();
+  const sent = events.map((event, index) => {
+    // A server is not asked again before it has answered, or been given up.
+    const key = `${event.group} ${sourceOf(event)}`;
+    const asked = Math.max(due[index]! - roundTripOf(event), lastOf.get(key) ?? Number.NEGATIVE_INFINITY);
+    lastOf.set(key, due[index]!);
+    return asked;
   });
-  return open;
+  const bySending = sent.map((_, index) => index).sort((a, b) => sent[a]! - sent[b]!);
+  const asked = new Uint8Array(events.length);
+  const counts: Record<string, number> = {};
+  let next = 0;
+  return events.map((event, index) => {
+    for (; next < bySending.length && sent[bySending[next]!]! < due[index]!; next++) {
+      const question = bySending[next]!;
+      if (question <= index) continue;
+      asked[question] = 1;
+      counts[events[question]!.group] = (counts[events[question]!.group] ?? 0) + 1;
+    }
+    if (asked[index] === 1) counts[event.group]! -= 1;
+    return event.open ?? { ...counts };
+  });
 }
 
 const noNetwork: Network = {
@@ -117,11 +201,16 @@ const noNetwork: Network = {
   },
 };
 
-/** The recorded clock, between the points at which its error is known. */
-export class RecordedClock implements KnownClock, CounterOfTruth {
+/** The recorded clock's error, between the points at which it is known. For scoring only. */
+export class RecordedClock implements KnownClock {
+  readonly from: number;
+  readonly to: number;
   private position = 0;
 
-  constructor(private readonly truth: RecordedTruth) {}
+  constructor(private readonly truth: RecordedTruth) {
+    this.from = truth.t[0]!;
+    this.to = truth.t.at(-1)!;
+  }
 
   sampleAt(t: number): TrueReading {
     const counterError = this.interpolate(this.truth.counter, t);
@@ -129,18 +218,11 @@ export class RecordedClock implements KnownClock, CounterOfTruth {
     return { reading: { wall: t + wallError, counter: t + counterError }, counterError, wallError };
   }
 
-  readAt(t: number): ClockReading {
-    return this.sampleAt(t).reading;
-  }
-
-  counterAt(t: number): number {
-    return t + this.interpolate(this.truth.counter, t);
-  }
-
-  frequencyAt(_t: number): number {
-    const { t, counter } = this.truth;
-    const i = Math.min(this.position, t.length - 2);
-    return i < 0 ? 0 : (counter[i + 1]! - counter[i]!) / (t[i + 1]! - t[i]!);
+  /** The true time at which the counter read this: t + error(t) = counter, by fixed-point iteration. */
+  timeOf(counter: number): number {
+    let t = counter;
+    for (let i = 0; i < 8; i++) t = counter - this.interpolate(this.truth.counter, t);
+    return t;
   }
 
   private interpolate(values: Float64Array, at: number): number {
@@ -148,31 +230,66 @@ export class RecordedClock implements KnownClock, CounterOfTruth {
     const last = t.length - 1;
     if (at <= t[0]!) return values[0]!;
     if (at >= t[last]!) return values[last]!;
-    let i = Math.min(this.position, last - 1);
-    if (t[i]! > at) i = 0;
-    while (t[i + 1]! <= at) i++;
-    this.position = i;
+    const i = this.locate(at);
     return values[i]! + ((values[i + 1]! - values[i]!) * (at - t[i]!)) / (t[i + 1]! - t[i]!);
+  }
+
+  /** The last point at or before `at`: near the one that was found before, or by bisection. */
+  private locate(at: number): number {
+    const { t } = this.truth;
+    let low = this.position;
+    if (t[low]! > at || (low + 8 < t.length && t[low + 8]! <= at)) {
+      low = 0;
+      let high = t.length - 1;
+      while (high - low > 1) {
+        const middle = (low + high) >> 1;
+        if (t[middle]! <= at) low = middle;
+        else high = middle;
+      }
+    }
+    while (t[low + 1]! <= at) low++;
+    this.position = low;
+    return low;
   }
 }
 
-/** Where only the events' own readings are known: the scheduler counts the counter, and the wall keeps its distance. */
-class LastReadingClock implements CounterOfTruth {
+/**
+ * The local clock as the events' own readings have it: exact at an event, a straight line between two of them, and at
+ * the nominal rate where the clock was set back in between, before the first and after the last. The distance between
+ * wall and counter is that of the last event.
+ */
+class PlayedClock implements CounterOfTruth {
+  private index = -1;
+
   constructor(
-    public reading: ClockReading,
-    private readonly truth: VirtualScheduler,
+    private readonly readings: readonly ClockReading[],
+    private readonly due: Float64Array,
   ) {}
 
-  readAt(_t: number): ClockReading {
-    const counter = this.truth.time;
-    return { counter, wall: counter + (this.reading.wall - this.reading.counter) };
+  /** Event `index` happens now. */
+  reached(index: number): void {
+    this.index = index;
+  }
+
+  readAt(t: number): ClockReading {
+    const here = this.readings[Math.max(0, this.index)]!;
+    if (t === this.due[this.index]) return here;
+    const counter = this.counterAt(t);
+    return { counter, wall: counter + (here.wall - here.counter) };
   }
 
   counterAt(t: number): number {
-    return t;
+    const index = Math.max(0, this.index);
+    return this.readings[index]!.counter + (t - this.due[index]!) * (1 + this.frequencyAt(t));
   }
 
   frequencyAt(_t: number): number {
-    return 0;
+    const { index } = this;
+    const here = this.readings[index];
+    const next = this.readings[index + 1];
+    if (here === undefined || next === undefined) return 0;
+    const elapsed = this.due[index + 1]! - this.due[index]!;
+    const counted = next.counter - here.counter;
+    return elapsed > 0 && counted > 0 ? counted / elapsed - 1 : 0;
   }
 }

@@ -11,6 +11,9 @@ export interface TrueReading {
 
 /** A clock whose error is known as a function of true time. */
 export interface KnownClock {
+  /** Before and after these it is not known any more; always, where they are left out. */
+  readonly from?: number;
+  readonly to?: number;
   /**
    * The reading at true time t, undefined while the machine stands still. One object for all calls: take what you need
    * before the next.
@@ -74,6 +77,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   sampleAt(t: number): Readonly<TrueReading> | undefined {
     // Nobody can ask a machine that stands still.
     if (this.pausedAt !== undefined) return undefined;
+    this.truth.glide(t);
     const error = this.counterErrorAt(t);
     const counter = t + error;
     const over = this.wallOver(t);

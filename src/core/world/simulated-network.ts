@@ -18,7 +18,6 @@ import type {
   ServerControls,
   ServerSide,
   ServerState,
-  SlowAnswer,
 } from '../contracts/index.js';
 import { InputError, unknownName } from '../errors.js';
 import { respond } from '../ntp/responder.js';
@@ -101,10 +100,13 @@ export class SimulatedNetwork implements Network {
     return [...this.servers.keys()];
   }
 
-  resolve(host: string, _port: number): readonly Endpoint[] | SlowAnswer {
-    const { lookUp } = this.find(host, `server '${host}'`).options;
-    const endpoints = [{ address: host, port: PORT }];
-    return lookUp === 0 ? endpoints : { endpoints, after: lookUp };
+  resolve(host: string, _port: number): readonly Endpoint[] {
+    this.find(host, `server '${host}'`);
+    return [{ address: host, port: PORT }];
+  }
+
+  lookUpTime(host: string): number {
+    return this.find(host, `server '${host}'`).options.lookUp;
   }
 
   find(name: string, place: string): SimulatedServer {
@@ -167,7 +169,7 @@ export class SimulatedNetwork implements Network {
   }
 
   private deliver(socket: SimulatedSocket, bytes: Uint8Array, from: Endpoint, at: number): void {
-    this.truth.at(at, () => this.clock.receive(() => socket.deliver(bytes, from, this.clock)));
+    this.truth.at(at, () => this.clock.receive(() => socket.deliver(bytes, from, this.clock.read())));
   }
 
   /** A fault keeps its streams from one strike to the next. */
@@ -384,8 +386,8 @@ class SimulatedSocket implements DatagramSocket {
     return this.#network.exchange(this, bytes, to);
   }
 
-  deliver(bytes: Uint8Array, from: Endpoint, clock: SimulatedClock): void {
-    if (!this.#closed) this.received.next({ bytes, from, at: clock.read() });
+  deliver(bytes: Uint8Array, from: Endpoint, at: ClockReading): void {
+    if (!this.#closed) this.received.next({ bytes, from, at });
   }
 
   close(): void {

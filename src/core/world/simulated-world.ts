@@ -47,6 +47,7 @@ export class SimulatedWorld {
       clock: Object.freeze({ read: () => clock.read() }),
       network: Object.freeze({
         resolve: (host: string, port: number) => network.resolve(host, port),
+        lookUpTime: (host: string) => network.lookUpTime(host),
         open: (path: string) => network.open(path),
       }),
       scheduler,

@@ -48,6 +48,14 @@ export class VirtualScheduler extends BaseScheduler {
     };
   }
 
+  /**
+   * Lets a listener move on to an instant of its stretch, so that whoever asks for the time while it samples there is
+   * told that instant.
+   */
+  glide(to: number): void {
+    if (to > this.current) this.current = to;
+  }
+
   /** Ends `run` after the current task, at the current time. */
   stop(): void {
     this.stopped = true;

@@ -52,20 +52,23 @@ export class CsvSink implements Sink {
     for (const name of pipelines) this.file(`estimates-${name}`, ESTIMATE_COLUMNS);
   }
 
-  exchange({ t, event, group, outstanding, truth }: ExchangeRecord): void {
+  exchange({ t, event, group, open, truth }: ExchangeRecord): void {
     const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
     const file = this.file('measurements', MEASUREMENT_COLUMNS);
+    const owed = Object.entries(open)
+      .map(([name, count]) => `${name}:${count}`)
+      .join(' ');
     if (event.type === 'exchange') {
       const { source, sent, arrived, ...rest } = event.exchange;
       file.row(
-        `${text(group)},${text(source)},exchange,,${outstanding},${sent.wall},${sent.counter},${arrived.wall},` +
+        `${text(group)},${text(source)},exchange,,${owed},${sent.wall},${sent.counter},${arrived.wall},` +
           `${arrived.counter},${rest.receive},${rest.transmit},${rest.leap},${rest.stratum},${rest.precision},` +
           `${rest.rootDelay},${rest.rootDispersion},${rest.referenceId},${row}`,
       );
     } else {
       const { source, sent, settled, reason } = event.failure;
       file.row(
-        `${text(group)},${text(source)},failure,${text(reason)},${outstanding},${sent.wall},${sent.counter},` +
+        `${text(group)},${text(source)},failure,${text(reason)},${owed},${sent.wall},${sent.counter},` +
           `${settled.wall},${settled.counter},,,,,,,,,${row}`,
       );
     }
@@ -115,8 +118,10 @@ export class CsvSink implements Sink {
   }
 }
 
+/** A field on one line: line ends become blanks, so that a line is always a row. */
 function text(value: string): string {
-  return /[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
+  const line = value.replace(/[\r\n]+/g, ' ');
+  return /[",]/.test(line) ? `"${line.replaceAll('"', '""')}"` : line;
 }
 
 class CsvFile {

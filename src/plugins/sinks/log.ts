@@ -57,7 +57,7 @@ export class LogSink implements Sink {
   round(record: RoundRecord): void {
     const { t, pipeline, measurements, verdicts, mad, reading, told, estimate } = record;
     if (this.told.has(pipeline)) this.told.clear();
-    if (this.told.size === 0) write(`[${Math.round(t)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
+    if (this.told.size === 0) write(`[${t.toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
     this.told.add(pipeline);
     if (pipeline === this.pipelines[0]) this.count(verdicts);
     const name = pipeline.padEnd(this.width);
@@ -74,7 +74,7 @@ export class LogSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    write(`[${Math.round(t)} s] ${part}: ${what}`);
+    write(`[${t.toFixed(1)} s] ${part}: ${what}`);
   }
 
   finish(): void {

@@ -46,7 +46,7 @@ export class NtpSource implements Source {
     this.associations = this.servers.map(server => {
       const target = parseServer(server, `sources.${part}.servers`);
       if (world.kind === 'simulated') world.network.resolve(target.host, target.port);
-      const poller: Poller = make('poller', options.poller);
+      const poller: Poller = make('poller', options.poller, `poller/${server}`);
       return new Association(server, `${part}/${server}`, target, world, poller, options);
     });
     this.events = merge(...this.associations.map(association => association.events));

@@ -14,25 +14,27 @@ const Options = z.strictObject({});
 @plugin({ kind: 'source', name: 'replay', summary: 'The measurements of a recording', options: Options })
 export class ReplaySource implements Source {
   readonly events = new Subject<SourceEvent>();
-  outstanding = 0;
   private playing = false;
 
   constructor(
     @inject(Playback) private readonly playback: Playback,
     @inject(PartName) private readonly part: string,
-  ) {}
+  ) {
+    playback.listen(part, event => {
+      if (this.playing) this.events.next(event);
+    });
+  }
 
   get servers(): readonly string[] {
     return this.playback.servers;
   }
 
+  get outstanding(): number {
+    return this.playback.outstanding(this.part);
+  }
+
   start(): void {
     this.playing = true;
-    this.playback.listen(this.part, ({ event }, outstanding) => {
-      if (!this.playing) return;
-      this.outstanding = outstanding;
-      this.events.next(event);
-    });
   }
 
   stop(): void {

@@ -1,0 +1,492 @@
+import { BaseDelay } from './base-delay.js';
+import { consensus } from './bias-consensus.js';
+import { ClockBank, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
+import { correctness, PHI } from './error-bound.js';
+import { mixtureQuantile } from './mixture-quantile.js';
+import type { ClockEstimate, Observation } from './observation.js';
+import { OffsetScatter } from './offset-scatter.js';
+import { PathStatistics, type RouteChange } from './path-statistics.js';
+import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
+import { intersect } from './selection.js';
+
+/** Parts that can be left out, for the table of what each is worth. */
+export type Idea = 'base-delay' | 'queue-likelihood' | 'queue-law' | 'routes' | 'steps' | 'selection';
+
+export interface EnsembleOptions {
+  readonly without?: readonly Idea[];
+  readonly hypotheses?: readonly WanderHypothesis[];
+  /** White FM of the local counter, s²/s. */
+  readonly whiteFm?: number;
+  readonly ageingTime?: number;
+  readonly switchTime?: number;
+  /** Noise of the stamps beyond their precision, s. */
+  readonly stampNoise?: number;
+  /**
+   * Blur of the ends of the likelihood, in queueing scales: queues of several hops are hardly ever all empty, so the
+   * exponential law's sharp ends are overconfident.
+   */
+  readonly softness?: number;
+  /** Chance that an exchange obeys no queueing law. */
+  readonly outlier?: number;
+  /** Chance of a phase step per exchange. */
+  readonly stepChance?: number;
+  /** Chance that a path is asymmetric, and by how much of its delay (standard deviations). */
+  readonly biasShare?: number;
+  /** The same for a route that was left. */
+  readonly ghostShare?: number;
+  readonly biasWide?: number;
+  readonly biasNarrow?: number;
+  /** Wander of a path's bias, as a share of the delay per √day. */
+  readonly biasWander?: number;
+  /** How long a route that was left still witnesses, s. */
+  readonly ghostTime?: number;
+  /** Factor on the intervals, from calibration over simulated families: queues are assumed a little too ill-behaved. */
+  readonly spread?: number;
+  readonly maxSources?: number;
+  readonly window?: number;
+}
+
+export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
+  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.7 },
+  { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
+  { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.6 },
+  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.35 },
+  { wander: 3e-8, ageing: 0, initialDrift: 5e-5, weight: 0.2 },
+  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
+  { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.05 },
+  { wander: 1e-6, ageing: 0, initialDrift: 5e-2, weight: 0.02 },
+  { wander: 1e-9, ageing: 1e-11, initialDrift: 5e-5, weight: 0.2 },
+  { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
+  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
+  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
+];
+
+const DEFAULTS: Required<EnsembleOptions> = {
+  without: [],
+  hypotheses: DEFAULT_HYPOTHESES,
+  whiteFm: 1e-19,
+  ageingTime: 7200,
+  switchTime: 1e5,
+  stampNoise: 1e-7,
+  softness: 0.02,
+  outlier: 0.003,
+  stepChance: 1e-4,
+  biasShare: 0.2,
+  ghostShare: 0.01,
+  biasWide: 0.05,
+  biasNarrow: 0.0005,
+  biasWander: 0.001,
+  ghostTime: 4 * 3600,
+  spread: 0.97,
+  maxSources: 8,
+  window: 512,
+};
+
+export interface SourceReport {
+  readonly source: string;
+  /** The route that this describes is no longer taken. */
+  readonly abandonedRoute: boolean;
+  readonly trusted: boolean;
+  /** Offset by this source less the estimate's, s. */
+  readonly apparentOffset: number;
+  readonly baseDelay: number;
+  readonly queueing: number;
+}
+
+interface Source {
+  readonly name: string;
+  /** A route that is no longer taken: its phase lives on, carried by the drift, as a witness against the new one. */
+  ghost: boolean;
+  /** Extra deviation of the bias that a change of route brought, s. */
+  rerouted: number;
+  path: PathStatistics;
+  base: BaseDelay;
+  readonly law: QueueLaw;
+  readonly scatter: OffsetScatter;
+  /** Last correctness interval, and when. */
+  low: number;
+  high: number;
+  seenAt: number;
+  rootDelay: number;
+  trusted: boolean;
+  /** Jump against the prediction that nothing but a step explains, s, and when it was seen. */
+  jump: number;
+  jumpAt: number;
+}
+
+/**
+ * The default estimator: several sources, unknown oscillator, unknown queues, one posterior.
+ *
+ * Each exchange passes through: path statistics (how much of the delay was queueing) → likelihood of the offset
+ * → bank of clocks (prediction, step detection, update) → selection of truechimers → consensus over biased paths.
+ */
+export class EnsembleEstimator {
+  readonly #options: Required<EnsembleOptions>;
+  readonly #likelihood = new QueueLikelihood();
+  #bank: ClockBank;
+  #sources: Source[] = [];
+  #at = Number.NaN;
+  #steppedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: EnsembleOptions = {}) {
+    this.#options = { ...DEFAULTS, ...options };
+    this.#bank = this.#newBank();
+  }
+
+  #newBank(): ClockBank {
+    const { hypotheses, whiteFm, ageingTime, switchTime } = this.#options;
+    return new ClockBank({ hypotheses, whiteFm, ageingTime, switchTime });
+  }
+
+  /** Posterior at `o.at`. */
+  observe(o: Observation): ClockEstimate {
+    if (![o.at, o.offset, o.delay].every(Number.isFinite)) return this.#estimate();
+    if (o.at < this.#at - 1) this.#restart();
+    const dt = o.at - this.#at;
+    if (dt > 0) {
+      this.#bank.predict(dt);
+      this.#at = o.at;
+    } else if (!(dt <= 0)) this.#at = o.at;
+    this.#lay();
+    this.#measure(this.#sources[this.#admit(o)]!, o);
+    return this.#estimate();
+  }
+
+  #uses(idea: Idea): boolean {
+    return !this.#options.without.includes(idea);
+  }
+
+  #restart(): void {
+    this.#bank = this.#newBank();
+    this.#sources = [];
+    this.#at = Number.NaN;
+    this.#steppedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Lets ghosts go that have become too uncertain, or too old, to witness anything. */
+  #lay(): void {
+    for (let i = this.#sources.length - 1; i >= 0; i--) {
+      const s = this.#sources[i]!;
+      if (!s.ghost) continue;
+      const heir = this.#sources.find(o => !o.ghost && o.name === s.name);
+      if (heir && this.#at - s.seenAt < this.#options.ghostTime) continue;
+      this.#sources.splice(i, 1);
+      this.#bank.removePhase(i);
+      if (heir) heir.rerouted = 0;
+    }
+  }
+
+  #admit(o: Observation): number {
+    const known = this.#sources.findIndex(s => s.name === o.source && !s.ghost);
+    if (known >= 0) return known;
+    if (this.#sources.length >= this.#options.maxSources) {
+      let oldest = 0;
+      this.#sources.forEach((s, i) => {
+        if (s.seenAt < this.#sources[oldest]!.seenAt) oldest = i;
+      });
+      this.#sources.splice(oldest, 1);
+      this.#bank.removePhase(oldest);
+    }
+    this.#sources.push({
+      name: o.source,
+      ghost: false,
+      rerouted: 0,
+      path: new PathStatistics(this.#options.window),
+      base: new BaseDelay(),
+      law: this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet(),
+      scatter: new OffsetScatter(),
+      low: Number.NEGATIVE_INFINITY,
+      high: Number.POSITIVE_INFINITY,
+      seenAt: o.at,
+      rootDelay: o.rootDelay,
+      trusted: true,
+      jump: 0,
+      jumpAt: Number.NEGATIVE_INFINITY,
+    });
+    return this.#bank.addPhase(o.offset, Math.max(o.delay, 1e-6));
+  }
+
+  /**
+   * The route changed by `change` seconds of round trip. Whether the offset that the new route shows differs by up to
+   * half of that is not known: the old phase stays as a ghost, the new one starts beside it, and the consensus weighs
+   * them, trusting the ghost for as long as the oscillator's wander allows.
+   */
+  #reroute(source: Source, index: number, o: Observation, { by, newest }: RouteChange): void {
+    const ghost = this.#sources.findIndex(s => s.name === source.name && s.ghost);
+    if (ghost >= 0 && by < 0) {
+      const old = this.#sources[ghost]!;
+      if (Math.abs(o.delay - old.path.minimum) < 4 * old.path.scale) {
+        // Back on the route that was left: its phase and its queues are the ones to go on with.
+        this.#bank.copyPhase(ghost, index);
+        source.path = old.path;
+        source.base = old.base;
+        source.path.add(Math.max(o.delay, 0));
+        source.rerouted = old.rerouted;
+        this.#sources.splice(ghost, 1);
+        this.#bank.removePhase(ghost);
+        return;
+      }
+    }
+    if (ghost < 0 && this.#sources.length < this.#options.maxSources + 4) {
+      const path = source.path.without(newest);
+      this.#sources.push({ ...source, path, base: source.base, ghost: true, jumpAt: Number.NEGATIVE_INFINITY });
+      this.#bank.clonePhase(index);
+    }
+    source.path.keep(newest);
+    source.base = new BaseDelay();
+    source.rerouted = Math.abs(by) / 2;
+    this.#bank.resetPhase(index, o.offset, Math.abs(by) + source.path.scale + 1e-6);
+  }
+
+  #measure(source: Source, o: Observation): void {
+    const { hypotheses, stampNoise, softness, outlier, stepChance, biasWander } = this.#options;
+    const change = source.path.add(Math.max(o.delay, 0));
+    if (change && this.#uses('routes')) this.#reroute(source, this.#sources.indexOf(source), o, change);
+    const index = this.#sources.indexOf(source);
+    const { path, law } = source;
+    const { base } = source;
+    const before = this.#bank.phase(index);
+    const residual = o.offset - before.mean;
+    const stamps = Math.hypot(stampNoise, o.precision);
+    const blur = Math.sqrt(before.variance + stamps * stamps);
+    // What the delays alone allow: the base is below their minimum, and not by many times the expected shortfall.
+    const implausible = base.mean > path.minimum || base.mean < path.minimum - 4 * path.shortfall;
+    if (path.count >= 8 && this.#uses('base-delay') && (!base.known || implausible)) {
+      base.start(path.minimum, path.shortfall, path.shortfallDeviation);
+    } else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0), law.quiet);
+    const scale = base.known ? path.scaleAbove(base.mean, 0) : path.scale;
+    const floor = base.known ? base.mean : path.minimum - path.shortfall;
+    const excess = Math.max(o.delay - floor, 0);
+    const noise = Math.hypot(stamps, softness * scale, (base.known ? base.deviation : path.shortfallDeviation) / 2);
+    const age = o.at - source.seenAt;
+    if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
+    this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
+    source.scatter.add(o.at, o.offset);
+    const scatter = Math.hypot(source.scatter.deviation(Math.max(o.delay / 2, noise)), noise);
+    const queued = this.#uses('queue-likelihood');
+    const update: PhaseUpdate = (mean, variance, weight, member) =>
+      hypotheses[member]!.delaysTell === false
+        ? this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8)
+        : queued
+          ? this.#likelihood.update(mean, variance, weight)
+          : this.#likelihood.updateNormal(mean, variance, Math.hypot(excess / Math.sqrt(12), noise), true);
+
+    // A step is the only explanation left when the residual is many times what queueing and drift allow.
+    const sd = Math.sqrt(before.variance + noise * noise);
+    const beyond = Math.abs(residual) - this.#likelihood.half;
+    if (path.count > 4 && beyond > 4 * sd && this.#uses('steps')) {
+      const log = this.#bank.logEvidence(index, update);
+      const logStep = Math.log(stepChance / (20 * (Math.abs(residual) + 1e-9)));
+      if (logStep > log) this.#stepped(source, index, o, residual);
+    }
+
+    this.#bank.updatePhase(index, update, !source.trusted);
+    if (this.#uses('queue-law')) this.#likelihood.teach(law, scale);
+
+    const bound = correctness(o, 2.5e-7);
+    source.low = bound.low;
+    source.high = bound.high;
+    source.seenAt = o.at;
+    source.rootDelay = o.rootDelay;
+  }
+
+  #stepped(source: Source, index: number, o: Observation, residual: number): void {
+    const half = this.#likelihood.half;
+    source.jump = residual;
+    source.jumpAt = o.at;
+    // A source that jumped first has lost the others' trust for it, and is a witness all the same.
+    const active = this.#sources.filter(
+      s => !s.ghost && s.path.count > 1 && o.at - s.seenAt < 3000 && (s.trusted || o.at - s.jumpAt < 300),
+    );
+    const recent = active.filter(
+      s => o.at - s.jumpAt < 300 && Math.abs(s.jump - residual) < 0.1 * Math.abs(residual) + half + s.path.minimum / 2,
+    );
+    // One step is a step; steps at successive exchanges are a drift that was never right.
+    if (o.at - this.#steppedAt < 4 * Math.max(o.at - source.seenAt, 1)) {
+      const slope = residual / Math.max(o.at - source.seenAt, 1);
+      this.#bank.loosenDrift(slope * slope);
+    }
+    // Sources that answered since the first of these jumps and saw none: if the clock had stepped, they would have.
+    const first = Math.min(...recent.map(s => s.jumpAt));
+    const stayed = active.filter(s => s.seenAt > first && !recent.includes(s)).length;
+    if (active.length <= 1 || (recent.length >= 2 && recent.length > stayed)) {
+      this.#steppedAt = o.at;
+      this.#bank.step(residual, Math.abs(residual) * 0.01 + half + 1e-6);
+      for (const s of this.#sources) {
+        s.jumpAt = Number.NEGATIVE_INFINITY;
+        if (Number.isFinite(s.low)) {
+          s.low += residual;
+          s.high += residual;
+        }
+      }
+      // Sources that had moved before the majority was there moved twice: start them anew.
+      for (const s of recent) {
+        if (s === source) continue;
+        const i = this.#sources.indexOf(s);
+        const { mean } = this.#bank.phase(i);
+        this.#bank.resetPhase(i, mean - residual, 2 * half + s.path.minimum / 2);
+        s.low -= residual;
+        s.high -= residual;
+      }
+    } else this.#bank.resetPhase(index, o.offset, Math.max(half, 1e-6) * 2);
+  }
+
+  #estimate(): ClockEstimate {
+    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread } = this.#options;
+    const n = this.#sources.length;
+    if (n === 0) {
+      return {
+        at: Number.isFinite(this.#at) ? this.#at : 0,
+        offset: 0,
+        drift: 0,
+        meanDrift: 0,
+        relaxation: 0,
+        p00: 1e18,
+        p01: 0,
+        p11: 1e-2,
+        whiteFm,
+        randomWalkFm: 0,
+        scale68: 1,
+        scale95: 1.96,
+        maxError: 1e9,
+        maxErrorRate: 0.1,
+      };
+    }
+    const { mean, cov } = this.#bank.collapse();
+    const dim = n + 2;
+    const drift = mean[0]!;
+    const intervals = this.#sources.map(s => {
+      const age = this.#at - s.seenAt;
+      const grow = age * (PHI + 3 * Math.sqrt(cov[0]!));
+      return { low: s.low + drift * age - grow, high: s.high + drift * age + grow };
+    });
+    const { truechimers, low, high } = intersect(intervals.filter((_, i) => !this.#sources[i]!.ghost));
+    let live = 0;
+    for (const s of this.#sources) if (!s.ghost) s.trusted = truechimers[live++]! || !this.#uses('selection');
+    for (const s of this.#sources) {
+      if (s.ghost) s.trusted = this.#sources.some(o => !o.ghost && o.name === s.name && o.trusted);
+    }
+    const chosen = [...Array(n).keys()].filter(i => this.#sources[i]!.trusted);
+    // A route that was left was right, as far as one could tell; the one that replaced it is as likely biased as not.
+    const share = chosen.map(i => {
+      const s = this.#sources[i]!;
+      return s.ghost ? ghostShare : s.rerouted > 0 ? 0.5 : biasShare;
+    });
+    const result = consensus(
+      chosen.map(i => mean[2 + i]!),
+      (i, j) => cov[(2 + chosen[i]!) * dim + 2 + chosen[j]!]!,
+      chosen.map(i => biasNarrow * this.#sources[i]!.path.minimum + 1e-9),
+      chosen.map(i => {
+        const { path, rootDelay, rerouted } = this.#sources[i]!;
+        return rerouted > 0 ? rerouted : biasWide * (path.minimum + rootDelay);
+      }),
+      share,
+    );
+    let p01 = 0;
+    chosen.forEach((s, k) => {
+      p01 += result.weights[k]! * cov[2 + s]!;
+    });
+    const form = new Float64Array(n);
+    let linear = 0;
+    chosen.forEach((i, k) => {
+      form[i] = result.weights[k]!;
+      chosen.forEach((j, l) => {
+        linear += result.weights[k]! * result.weights[l]! * cov[(2 + i) * dim + 2 + j]!;
+      });
+    });
+    // What the consensus adds for the biases belongs to every member alike.
+    const extra = Math.max(0, result.variance - linear);
+    const parts = this.#bank.marginals(form).map(p => ({ ...p, variance: p.variance + extra }));
+    const centre = result.offset;
+    let formMean = 0;
+    for (let i = 0; i < n; i++) formMean += form[i]! * mean[2 + i]!;
+    const deviation = Math.sqrt(result.variance);
+    const shift = centre - formMean;
+    const scale68 = spread * mixtureQuantile(parts, centre - shift, deviation, 0.68, 0.994);
+    const scale95 = spread * mixtureQuantile(parts, centre - shift, deviation, 0.95, 1.96);
+    const meanDrift = drift + mean[1]! * this.#options.ageingTime;
+    return {
+      at: this.#at,
+      offset: result.offset,
+      drift,
+      meanDrift,
+      relaxation: this.#options.ageingTime,
+      p00: result.variance,
+      p01,
+      p11: cov[0]!,
+      whiteFm,
+      randomWalkFm: this.#bank.randomWalkFm,
+      scale68,
+      scale95,
+      maxError: Math.max(high - result.offset, result.offset - low, 0),
+      maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
+    };
+  }
+
+  /** What is believed of each source, for reports: names, biases against the answer, base delay and queueing (s). */
+  sources(): readonly SourceReport[] {
+    const answer = this.#estimate().offset;
+    return this.#sources.map((s, i) => ({
+      source: s.name,
+      abandonedRoute: s.ghost,
+      trusted: s.trusted,
+      apparentOffset: this.#bank.phase(i).mean - answer,
+      baseDelay: s.base.known ? s.base.mean : s.path.minimum,
+      queueing: s.base.known ? s.path.scaleAbove(s.base.mean, 0) : s.path.scale,
+    }));
+  }
+
+  snapshot(): unknown {
+    return {
+      at: this.#at,
+      steppedAt: this.#steppedAt,
+      bank: this.#bank.snapshot(),
+      sources: this.#sources.map(s => ({
+        ...s,
+        path: s.path.snapshot(),
+        base: s.base.snapshot(),
+        law: s.law.snapshot(),
+        scatter: s.scatter.snapshot(),
+      })),
+    };
+  }
+
+  restore(state: unknown): void {
+    const saved = state as {
+      at: number | null;
+      steppedAt: number | null;
+      bank: unknown;
+      sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
+        path: number[];
+        base: ReturnType<BaseDelay['snapshot']>;
+        law: ReturnType<QueueLaw['snapshot']>;
+        scatter: ReturnType<OffsetScatter['snapshot']>;
+      })[];
+    };
+    // JSON has no NaN and no infinities: what was one of them comes back as null.
+    this.#at = saved.at ?? Number.NaN;
+    this.#steppedAt = saved.steppedAt ?? Number.NEGATIVE_INFINITY;
+    this.#bank = this.#newBank();
+    this.#bank.restore(saved.bank);
+    this.#sources = saved.sources.map(s => {
+      const path = new PathStatistics(this.#options.window);
+      path.restore(s.path);
+      const base = new BaseDelay();
+      base.restore(s.base);
+      const law = new QueueLaw();
+      law.restore(s.law);
+      const scatter = new OffsetScatter();
+      scatter.restore(s.scatter);
+      return {
+        ...s,
+        path,
+        base,
+        law,
+        scatter,
+        low: s.low ?? Number.NEGATIVE_INFINITY,
+        high: s.high ?? Number.POSITIVE_INFINITY,
+        jumpAt: s.jumpAt ?? Number.NEGATIVE_INFINITY,
+      };
+    });
+  }
+}

@@ -1,0 +1,40 @@
+import { normalTailFrom } from './normal.js';
+
+/**
+ * Half-width, in units of `deviation`, of the interval around `centre` that holds probability `level` of a mixture of
+ * normal laws: the root k of Σ w·[Φ((kσ − δ)/σ_h) − Φ((−kσ − δ)/σ_h)] = level, δ = mean_h − centre, by a few of
+ * Newton's steps from `guess`, kept within [guess/3, 2·guess].
+ *
+ * A mixture of a narrow and a wide law has its 68 % well inside one standard deviation and its 95 % about where a
+ * normal law has it, so one deviation cannot serve both levels.
+ */
+export function mixtureQuantile(
+  parts: readonly { weight: number; mean: number; variance: number }[],
+  centre: number,
+  deviation: number,
+  level: number,
+  guess: number,
+): number {
+  let total = 0;
+  for (const part of parts) total += part.weight;
+  let k = guess;
+  for (let step = 0; step < 4; step++) {
+    let outside = 0;
+    let slope = 0;
+    for (const { weight, mean, variance } of parts) {
+      const sd = Math.sqrt(Math.max(variance, 1e-30));
+      const a = (k * deviation - mean + centre) / sd;
+      const b = (k * deviation + mean - centre) / sd;
+      const ka = Math.exp(-0.5 * a * a);
+      const kb = Math.exp(-0.5 * b * b);
+      outside += weight * (normalTailFrom(a, ka) + normalTailFrom(b, kb));
+      slope += (weight * (ka + kb) * 0.3989422804014327 * deviation) / sd;
+    }
+    const excess = outside / total - (1 - level);
+    if (!(slope > 0)) break;
+    const next = Math.min(2 * guess, Math.max(guess / 3, k + (excess * total) / slope));
+    if (Math.abs(next - k) < 1e-3) return next;
+    k = next;
+  }
+  return k;
+}
