@@ -1,3 +1,5 @@
+import type { NtpTimestamp } from '../ntp/packet.js';
+import type { Estimate } from './estimate.js';
 import type { ServerBehaviour, ServerState } from './server.js';
 import type { RandomStream } from './world.js';
 
@@ -36,6 +38,12 @@ export type Direction = 'out' | 'back';
 export interface PathSelector {
   readonly servers?: readonly string[] | undefined;
   readonly directions?: readonly Direction[] | undefined;
+}
+
+/** Which predictors: all where a field is left out, and of each pipeline its own unless one inside it is named. */
+export interface PredictorSelector {
+  readonly pipelines?: readonly string[] | undefined;
+  readonly predictor?: string | undefined;
 }
 
 /** What a fault can do to a simulated server. */
@@ -91,6 +99,13 @@ export interface FaultTarget {
    * announce it meanwhile, for the last day before it, and follow it as they are told to.
    */
   leapSecond(by: -1 | 1, notice: number): void;
+  /** Changes what predictors answer from now on (or undefined: no answer); returns how to end it. */
+  tamper(selector: PredictorSelector, change: (answer: Estimate | undefined) => Estimate | undefined): () => void;
+  /**
+   * The bytes of an answer that tells `time` (true seconds since the run's epoch): to the question's own origin
+   * timestamp, or to one that was guessed.
+   */
+  forge(question: Uint8Array, time: number, guess: NtpTimestamp | undefined): Uint8Array;
 }
 
 /**

@@ -39,6 +39,7 @@ import { ReplayedWorld } from '../world/replayed-world.js';
 import type { KnownClock } from '../world/simulated-clock.js';
 import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
 import { SimulatedWorld } from '../world/simulated-world.js';
+import type { Tampering } from '../world/tampering.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
@@ -84,6 +85,8 @@ interface Stage {
   run(control: RunControl): Promise<boolean>;
   stop(): void;
   readonly playback: Playback | undefined;
+  /** Where faults may have a hand in the predictors. */
+  readonly tampering?: Tampering;
   /** Puts what goes wrong on the timeline. */
   strike(report: (part: string, what: string) => void): void;
 }
@@ -94,10 +97,17 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   let report: (part: string, what: string) => void = () => {};
-  const make = maker(root, scenario.seed, inputs.outputFolder, dirname(inputs.file), (part, what) =>
-    report(part, what),
+  let open: Open = (_kind, made) => made;
+  const make = maker(
+    root,
+    scenario.seed,
+    inputs.outputFolder,
+    dirname(inputs.file),
+    (part, what) => report(part, what),
+    (kind, made, use, part) => open(kind, made, use, part),
   );
   const stage = stageFor(inputs, make);
+  open = openTo(stage);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
   if (stage.playback !== undefined) root.bind(Playback).toConstantValue(stage.playback);
@@ -263,6 +273,7 @@ function maker(
   outputFolder: string | undefined,
   inputFolder: string,
   report: (part: string, what: string) => void,
+  opened: Open,
 ): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
   root.bind(InputFolder).toConstantValue(inputFolder);
@@ -274,9 +285,19 @@ function maker(
     const factory: PluginFactory = (innerKind, innerChoice, name) =>
       make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
-    return makePlugin(kind, chosen, place, scope);
+    return opened(kind, makePlugin(kind, chosen, place, scope), chosen.use, part);
   };
   return make;
+}
+
+/** What every plugin goes through when it is made: faults may have a hand in some. */
+type Open = <K extends PluginKind>(kind: K, made: PluginKinds[K], use: string, part: string) => PluginKinds[K];
+
+function openTo({ tampering }: Stage): Open {
+  return (kind, made, use, part) =>
+    tampering === undefined || kind !== 'predictor'
+      ? made
+      : (tampering.open(made as PluginKinds['predictor'], use, part) as typeof made);
 }
 
 function makePipeline(
@@ -370,6 +391,7 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     run: control => world.truth.run(scenario.duration ?? 0, control),
     stop: () => world.truth.stop(),
     playback: undefined,
+    ...(faults.length > 0 && { tampering: world.tampering }),
     strike: report => {
       for (const { entry, part, fault } of faults) {
         world.strike(fault, entry, part, what => report(entry.fault.use, what));
