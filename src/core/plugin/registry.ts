@@ -9,10 +9,12 @@ import type {
   Fault,
   Filter,
   Format,
+  LossLaw,
   NetworkPlugin,
   NoisePart,
   Poller,
   Predictor,
+  ServerBehaviour,
   Sink,
   Source,
   Supervisor,
@@ -30,10 +32,12 @@ export interface PluginKinds {
   fault: Fault;
   filter: Filter;
   format: Format;
+  loss: LossLaw;
   network: NetworkPlugin;
   noise: NoisePart;
   poller: Poller;
   predictor: Predictor;
+  server: ServerBehaviour;
   sink: Sink;
   source: Source;
   supervisor: Supervisor;
@@ -48,6 +52,8 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'noise',
   'network',
   'delay',
+  'loss',
+  'server',
   'fault',
   'format',
   'source',

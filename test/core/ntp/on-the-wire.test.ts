@@ -1,8 +1,9 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ServerState } from '../../../src/core/contracts/index.js';
 import { referenceIdOf } from '../../../src/core/ntp/packet.js';
-import { respond, type ServerState } from '../../../src/core/ntp/responder.js';
+import { respond } from '../../../src/core/ntp/responder.js';
 import { SystemClock } from '../../../src/plugins/clocks/system.js';
 import { median, runLive } from '../../support/live-run.js';
 import { type UdpPeer, udpPeer } from '../../support/udp-peer.js';
