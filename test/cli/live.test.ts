@@ -95,6 +95,14 @@ describe('escapement live against a server of ours', () => {
     expect(Math.abs(summary.pipelines[1]!.error!.bias)).toBeLessThan(5e-3);
   });
 
+  test('its folder holds a scenario that runs again, also with --json', async () => {
+    const out = folder();
+    await escapement(['live', '--server', server, '--interval', '200ms', '--for', '1s', '--out', out]);
+    const { code, stdout, stderr } = await escapement(['run', join(out, 'scenario.yaml'), '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ scenario: 'live', world: 'real', duration: 1 });
+  });
+
   test('a server that never answers: nothing is made up, and the exit code says so', async () => {
     const gone = await NtpServer.listen({ address: '127.0.0.1', port: 0, epoch, state: () => state, now: () => 0 });
     const name = `127.0.0.1:${gone.endpoint.port}`;
