@@ -1,4 +1,4 @@
-import type { Clock, ClockControls, ClockModel, ClockReading } from '../contracts/index.js';
+import type { Clock, ClockControls, ClockModel, ClockReading, HostSync } from '../contracts/index.js';
 import type { CounterOfTruth } from './local-scheduler.js';
 import type { VirtualScheduler } from './virtual-scheduler.js';
 
@@ -33,10 +33,27 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   constructor(
     private readonly model: ClockModel,
     private readonly truth: VirtualScheduler,
-  ) {}
+  ) {
+    if (model.hostSync !== undefined) this.keepInStep(model.hostSync, 1);
+  }
 
   read(): ClockReading {
-    return this.readAt(this.truth.time);
+    return this.readAt(this.truth.time + this.latency);
+  }
+
+  /** Seconds that a program waits now for a reading, which is then that much younger. */
+  get latency(): number {
+    return this.model.latency?.(this.truth.time) ?? 0;
+  }
+
+  /** The host's k-th look at the wall clock, and those after it. */
+  private keepInStep(host: HostSync, k: number): void {
+    const at = k * host.every;
+    this.truth.at(at, () => {
+      const by = host.correction(this.sampleAt(at).wallError);
+      if (by !== 0) this.stepWall(by);
+      this.keepInStep(host, k + 1);
+    });
   }
 
   private readAt(t: number): ClockReading {

@@ -94,11 +94,13 @@ export class SimulatedNetwork implements Network {
   /** Sends one datagram on its way through a server and back. */
   exchange(socket: SimulatedSocket, bytes: Uint8Array, to: Endpoint): ClockReading {
     const sent = this.clock.read();
+    // The packet leaves when its stamp has been taken.
+    const stamped = this.truth.time + this.clock.latency;
     const server = this.find(to.address, `server '${to.address}'`);
     const out = this.fate(server, socket.path, 'out');
     const back = this.fate(server, socket.path, 'back');
     if (out === undefined) return sent;
-    this.truth.at(this.truth.time + out, () => {
+    this.truth.at(stamped + out, () => {
       const receive = server.timeAt(this.truth.time);
       const { processing, state } = server.options;
       const answer = respond(bytes, state, receive, receive + processing, this.epoch);
