@@ -95,10 +95,10 @@ export interface FaultTarget {
   /** Disturbs packets sent from now on; returns how to end it. */
   disturb(selector: PathSelector, effect: PathEffect): () => void;
   /**
-   * UTC repeats a second (`by` −1, an inserted leap second) or skips one (+1), `notice` seconds from now. Servers
-   * announce it meanwhile, for the last day before it, and follow it as they are told to.
+   * UTC repeats its last second of a day (`by` −1, an inserted leap second) or leaves it out (+1). The day ends `notice`
+   * seconds from now; left out, when the UTC day ends. Servers announce it for the last day before it.
    */
-  leapSecond(by: -1 | 1, notice: number): void;
+  leapSecond(by: -1 | 1, notice: number | undefined): void;
   /** Changes what predictors answer from now on (or undefined: no answer); returns how to end it. */
   tamper(selector: PredictorSelector, change: (answer: Estimate | undefined) => Estimate | undefined): () => void;
   /**

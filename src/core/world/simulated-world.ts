@@ -17,6 +17,8 @@ import { SimulatedNetwork, type SimulatedServerOptions } from './simulated-netwo
 import { Tampering } from './tampering.js';
 import { VirtualScheduler } from './virtual-scheduler.js';
 
+const DAY = 86_400;
+
 /** When a fault strikes. Seconds of true time. */
 export interface FaultTiming {
   readonly at: number;
@@ -68,12 +70,16 @@ export class SimulatedWorld {
     });
   }
 
-  private leapSecond(by: -1 | 1, notice: number): void {
+  private leapSecond(by: -1 | 1, notice: number | undefined): void {
     const now = this.truth.time;
-    this.leaps.add(now + notice, by, now);
+    const utc = now + this.view.epoch + this.leaps.offsetAt(now, 0);
+    const end = now + (notice ?? Math.ceil(utc / DAY) * DAY - utc);
+    // A deleted second is the last of its day: UTC jumps where it would begin.
+    const at = Math.max(now, by < 0 ? end : end - 1);
+    this.leaps.add(at, by, now);
     const strike = (): void => this.clock.leapSecond(by);
-    if (notice === 0) strike();
-    else this.truth.at(now + notice, strike);
+    if (at === now) strike();
+    else this.truth.at(at, strike);
   }
 
   /** Puts a fault on the timeline. `report` is told when it strikes and when it ends. */

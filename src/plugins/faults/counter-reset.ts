@@ -14,6 +14,7 @@ const Options = z.strictObject({
   name: 'counter-reset',
   summary: 'The counter starts again from another value',
   options: Options,
+  chaos: random => ({ to: Math.floor(1e5 * random.uniform()) }),
 })
 export class CounterReset implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { signed, some } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { ratio, time } from '../../core/quantity.js';
 
@@ -15,7 +16,13 @@ const Options = z.strictObject({
  * Servers that claim to be right and tell a wrong time: a constant error or one that grows, the same for all (a minority or
  * a majority that colludes) or for each another one.
  */
-@plugin({ kind: 'fault', name: 'falseticker', summary: 'Servers that tell a wrong time', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'falseticker',
+  summary: 'Servers that tell a wrong time',
+  options: Options,
+  chaos: (random, scope) => ({ by: signed(random, 1e-3, 10), servers: some(random, scope.servers) }),
+})
 export class Falseticker implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { logUniform } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { duration, ratio } from '../../core/quantity.js';
 
@@ -10,7 +11,13 @@ const Options = z.strictObject({
 });
 
 /** The frequency goes up and down, y = A·sin(2πt/T): an air conditioner, a load that comes and goes. */
-@plugin({ kind: 'fault', name: 'frequency-cycle', summary: 'The frequency goes up and down', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'frequency-cycle',
+  summary: 'The frequency goes up and down',
+  options: Options,
+  chaos: random => ({ amplitude: logUniform(random, 1e-8, 1e-5), period: logUniform(random, 300, 86400) }),
+})
 export class FrequencyCycle implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

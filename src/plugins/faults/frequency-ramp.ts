@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { logUniform, signed } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { duration, ratio } from '../../core/quantity.js';
 
@@ -11,7 +12,13 @@ const Options = z.strictObject({
 
 /** The oscillator's frequency moves steadily to another value over `over`, and stays there; it returns at once when the fault
  * ends. */
-@plugin({ kind: 'fault', name: 'frequency-ramp', summary: 'The frequency changes steadily', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'frequency-ramp',
+  summary: 'The frequency changes steadily',
+  options: Options,
+  chaos: random => ({ by: signed(random, 1e-8, 5e-5), over: logUniform(random, 60, 14400) }),
+})
 export class FrequencyRamp implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { logUniform, some } from '../../core/plugin/chaos-draws.js';
 import { ServersOption } from '../../core/plugin/fault-options.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { probability, time } from '../../core/quantity.js';
@@ -18,6 +19,11 @@ const Options = z.strictObject({
   name: 'one-way-spike',
   summary: 'Some packets of one direction take much longer',
   options: Options,
+  chaos: (random, scope) => ({
+    delay: logUniform(random, 1e-3, 0.5),
+    direction: random.uniform() < 0.5 ? 'out' : 'back',
+    servers: some(random, scope.servers),
+  }),
 })
 export class OneWaySpike implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import { type Fault, type FaultTarget, timeOn } from '../../core/contracts/index.js';
+import { signed, some } from '../../core/plugin/chaos-draws.js';
 import { PredictorOptions } from '../../core/plugin/fault-options.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { ratio } from '../../core/quantity.js';
@@ -16,6 +17,7 @@ const Options = z.strictObject({
   name: 'predictor-diverging',
   summary: 'A predictor drifts away from the truth',
   options: Options,
+  chaos: (random, scope) => ({ rate: signed(random, 1e-7, 1e-4), pipelines: some(random, scope.pipelines) }),
 })
 export class PredictorDiverging implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { signed, some } from '../../core/plugin/chaos-draws.js';
 import { ServersOption } from '../../core/plugin/fault-options.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { time } from '../../core/quantity.js';
@@ -12,7 +13,17 @@ const Options = z.strictObject({
 });
 
 /** Packets take another route, longer or shorter, in each direction by its own. */
-@plugin({ kind: 'fault', name: 'route-flip', summary: 'Packets take another route', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'route-flip',
+  summary: 'Packets take another route',
+  options: Options,
+  chaos: (random, scope) => ({
+    out: signed(random, 1e-4, 5e-2),
+    back: signed(random, 1e-4, 5e-2),
+    servers: some(random, scope.servers),
+  }),
+})
 export class RouteFlip implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { logUniform } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { probability, time } from '../../core/quantity.js';
 
@@ -16,6 +17,7 @@ const Options = z.strictObject({
   name: 'scheduling-delay',
   summary: 'Timestamps are taken late because the machine is busy',
   options: Options,
+  chaos: random => ({ mean: logUniform(random, 1e-4, 5e-2) }),
 })
 export class SchedulingDelay implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}

@@ -2,6 +2,7 @@ import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
 import { LEAP_UNSYNCHRONISED } from '../../core/ntp/packet.js';
+import { some } from '../../core/plugin/chaos-draws.js';
 import { ServersOption } from '../../core/plugin/fault-options.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 
@@ -19,6 +20,10 @@ const Options = z.strictObject({
   name: 'server-failure',
   summary: 'Servers lose their reference, or do not answer',
   options: Options,
+  chaos: (random, scope) => ({
+    how: random.uniform() < 0.5 ? 'silent' : 'unsynchronised',
+    servers: some(random, scope.servers),
+  }),
 })
 export class ServerFailure implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}

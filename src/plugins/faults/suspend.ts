@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { signed } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { time } from '../../core/quantity.js';
 
@@ -15,6 +16,7 @@ const Options = z.strictObject({
   name: 'suspend',
   summary: 'The machine sleeps; the wall clock is set from hardware afterwards',
   options: Options,
+  chaos: random => ({ error: signed(random, 1e-3, 1) }),
 })
 export class Suspend implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { logUniform, signed } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { duration, ratio } from '../../core/quantity.js';
 
@@ -13,7 +14,13 @@ const Options = z.strictObject({
 
 /** The machine's temperature changes by ΔT, with its thermal lag τ, and the crystal follows: y = k₁·δ + k₂·δ², with
  * δ(t) = ΔT·(1 − e^(−t/τ)). Ended, the frequency is at once what it was. */
-@plugin({ kind: 'fault', name: 'temperature-event', summary: 'The machine warms up or cools down', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'temperature-event',
+  summary: 'The machine warms up or cools down',
+  options: Options,
+  chaos: random => ({ by: signed(random, 1, 30), lag: logUniform(random, 60, 3600) }),
+})
 export class TemperatureEvent implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
