@@ -1,4 +1,5 @@
 import type { Clock, ClockControls, ClockModel, ClockReading, HostSync } from '../contracts/index.js';
+import { guarded, InputError, thrownBy } from '../errors.js';
 import type { CounterOfTruth } from './local-scheduler.js';
 import type { VirtualScheduler } from './virtual-scheduler.js';
 
@@ -89,7 +90,9 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   frequencyAt(t: number): number {
-    return this.model.frequency(t) + this.frequencyStep;
+    const frequency = guarded('world.clock', () => this.model.frequency(t));
+    if (!Number.isFinite(frequency)) throw new InputError('world.clock', `gave a frequency of ${frequency} at ${t} s`);
+    return frequency + this.frequencyStep;
   }
 
   stepWall(by: number): void {
@@ -109,7 +112,19 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     this.listeners.push(listener);
   }
 
+  /** What the model says, checked: a clock that reads NaN stops nothing, but makes everything meaningless. */
+  private modelPhase(t: number): number {
+    let phase: number;
+    try {
+      phase = this.model.phase(t);
+    } catch (error) {
+      throw thrownBy('world.clock', error);
+    }
+    if (!Number.isFinite(phase)) throw new InputError('world.clock', `gave a phase of ${phase} s at ${t} s`);
+    return phase;
+  }
+
   private phaseAt(t: number): number {
-    return this.model.phase(t) + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
+    return this.modelPhase(t) + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
   }
 }

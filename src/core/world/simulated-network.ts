@@ -12,7 +12,7 @@ import type {
   RandomStream,
   ServerControls,
 } from '../contracts/index.js';
-import { InputError, unknownName } from '../errors.js';
+import { guarded, InputError, unknownName } from '../errors.js';
 import { respond, type ServerState } from '../ntp/responder.js';
 import type { SimulatedClock } from './simulated-clock.js';
 import type { VirtualScheduler } from './virtual-scheduler.js';
@@ -79,7 +79,7 @@ export class SimulatedNetwork implements Network {
 
   disturb(selector: PathSelector, effect: PathEffect, name: string): () => void {
     for (const server of selector.servers ?? []) this.find(server, name);
-    const entry = new EffectEntry(selector, effect, this.streamsOf(name));
+    const entry = new EffectEntry(selector, effect, this.streamsOf(name), name);
     this.effects.push(entry);
     return () => {
       const index = this.effects.indexOf(entry);
@@ -125,15 +125,28 @@ export class SimulatedNetwork implements Network {
     const path = server.options[direction];
     const random = server.stream(association, direction, this.random);
     let lost = path.loss > 0 && random.uniform() < path.loss;
-    let delay = path.delay + (path.jitter?.draw(random, this.truth.time) ?? 0);
+    let delay = path.delay;
+    if (path.jitter !== undefined) {
+      delay += waiting(server.options.name, 'jitter', () => path.jitter!.draw(random, this.truth.time));
+    }
     for (const entry of this.effects) {
       if (!entry.concerns(server.options.name, direction)) continue;
       const own = entry.streams.get(`${server.options.name}/${association}/${direction}`);
-      if (entry.effect.lost?.(own, this.truth.time)) lost = true;
-      delay += entry.effect.delay?.(own, this.truth.time) ?? 0;
+      const { effect } = entry;
+      if (guarded(entry.name, () => effect.lost?.(own, this.truth.time) ?? false)) lost = true;
+      if (effect.delay !== undefined) {
+        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, this.truth.time));
+      }
     }
     return lost ? undefined : delay;
   }
+}
+
+/** A delay that a plugin gives, checked: a packet that is to arrive at no time would never arrive at all. */
+function waiting(server: string, what: string, draw: () => number): number {
+  const delay = guarded(`server '${server}', ${what}`, draw);
+  if (delay >= 0 && delay < Number.POSITIVE_INFINITY) return delay;
+  throw new InputError(`server '${server}', ${what}`, `gave a delay of ${delay} s; expected a finite number from 0`);
 }
 
 /** What one fault's effects draw from, by server, association and direction. */
@@ -160,6 +173,7 @@ class EffectEntry {
     private readonly selector: PathSelector,
     readonly effect: PathEffect,
     readonly streams: FaultStreams,
+    readonly name: string,
   ) {}
 
   concerns(server: string, direction: Direction): boolean {

@@ -8,6 +8,7 @@ import type {
   ServerControls,
   World,
 } from '../contracts/index.js';
+import { guarded } from '../errors.js';
 import { LocalScheduler } from './local-scheduler.js';
 import { randomStream } from './random.js';
 import { SimulatedClock } from './simulated-clock.js';
@@ -65,11 +66,11 @@ export class SimulatedWorld {
     };
     const begin = (at: number): void => {
       this.truth.at(at, () => {
-        const end = fault.inject(target);
+        const end = guarded(name, () => fault.inject(target));
         report('begins');
         if (end !== undefined && timing.for !== undefined) {
           this.truth.at(at + timing.for, () => {
-            end();
+            guarded(name, end);
             report('ends');
           });
         }
