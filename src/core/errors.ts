@@ -14,10 +14,26 @@ export class InputError extends Error {
   }
 }
 
+/** What a plugin threw, told to people by the name of the part that it plays. An `InputError` says it itself. */
+export function thrownBy(part: string, error: unknown): InputError {
+  if (error instanceof InputError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new InputError(part, `threw: ${why.split('\n')[0]}`);
+}
+
+/** Runs a plugin's code: what it throws ends the run with a message that names the part. */
+export function guarded<T>(part: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw thrownBy(part, error);
+  }
+}
+
 /** The known name nearest to a misspelt one, if any is near enough to be meant. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(name.length / 2)) + 1;
+  let bestDistance = Math.max(name.length < 3 ? 1 : 2, Math.floor(name.length / 2)) + 1;
   for (const candidate of known) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
     if (d < bestDistance) [best, bestDistance] = [candidate, d];

@@ -36,9 +36,13 @@ type Dimension = keyof typeof UNITS;
 
 const EXAMPLES: Record<Dimension, string> = { time: '64 s, 200 ms or 3 h', ratio: '12 ppm, 1e-9 or 5 %' };
 
+function expectationOf(dimension: Dimension): string {
+  return `expected a ${dimension} such as ${EXAMPLES[dimension]}`;
+}
+
 /** Reads a quantity; a string says what is wrong with it. */
 export function parseQuantity(value: unknown, dimension: Dimension): number | string {
-  const expected = `expected a ${dimension === 'time' ? 'time' : 'ratio'} such as ${EXAMPLES[dimension]}`;
+  const expected = expectationOf(dimension);
   if (typeof value === 'number') return Number.isFinite(value) ? value : `${expected}, found ${value}`;
   if (typeof value !== 'string') return `${expected}, found ${JSON.stringify(value)}`;
   const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(\S*)\s*$/i.exec(value);
@@ -60,7 +64,7 @@ interface Limits {
 
 function quantity(dimension: Dimension, limits: Limits, description: string) {
   return z
-    .union([z.number(), z.string()])
+    .union([z.number(), z.string()], expectationOf(dimension))
     .meta({ description, examples: EXAMPLES[dimension].split(/, | or /) })
     .transform((value, context) => {
       const parsed = parseQuantity(value, dimension);

@@ -78,7 +78,7 @@ describe('a plugin from outside', () => {
 
   test.each([
     ['strength: 0.5', 'strenth: 0.5', /mine-bad\.yaml:\d+ pipelines\[0\]\.corrector\.strenth: is not an option here/],
-    ['strength: 0.5', 'strength: 2', /pipelines\[0\]\.corrector\.strength: .*<=1/],
+    ['strength: 0.5', 'strength: 2', /pipelines\[0\]\.corrector\.strength: expected at most 1, found 2/],
     ['use: proportional', 'use: proportionl', /unknown corrector 'proportionl' \(did you mean 'proportional'\?\)/],
   ])('answers %s → %s with its place', (from, to, message) => {
     const bad = write(folder, 'mine-bad.yaml', block('yaml').replace(from, to));

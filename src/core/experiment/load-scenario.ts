@@ -1,6 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { InputError, nearest, unknownName } from '../errors.js';
+import { InputError, unknownName } from '../errors.js';
+import { problemOf } from '../plugin/problem.js';
 import { findPlugin, type PluginChoice } from '../plugin/registry.js';
 import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
 
@@ -116,6 +117,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 class YamlFile {
   private readonly lines = new LineCounter();
   private readonly document: ReturnType<typeof parseDocument>;
+  private readonly value: unknown;
 
   constructor(
     text: string,
@@ -126,7 +128,13 @@ class YamlFile {
     const problem = this.document.errors[0];
     if (problem !== undefined) {
       const { line } = this.lines.linePos(problem.pos[0]);
-      throw new InputError(`${file}:${line}`, `is not YAML: ${problem.message.split('\n')[0]}`);
+      throw new InputError(`${file}:${line}`, `is not YAML: ${yamlProblem(problem.code, problem.message)}`);
+    }
+    try {
+      this.value = extended(this.base, this.document.toJS());
+    } catch (error) {
+      // An alias without an anchor, or aliases of aliases that would fill the memory.
+      throw new InputError(file, `is not YAML: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
@@ -144,36 +152,30 @@ class YamlFile {
 
   /** What stands at `at`, read by a schema; throws an `InputError` with the line and the path of the first problem. */
   read<T>(schema: z.ZodType<T>, at: readonly PropertyKey[]): T {
-    const input: unknown = at.reduce<unknown>(
-      (value, key) => (value as Record<PropertyKey, unknown>)[key],
-      extended(this.base, this.document.toJS()),
-    );
+    const input: unknown = at.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], this.value);
     const parsed = schema.safeParse(input);
     if (parsed.success) return parsed.data;
-    const issue = deepest(parsed.error.issues[0]!, input);
-    const path = [...at, ...issue.path];
-    if (issue.code === 'unrecognized_keys') {
-      const key = issue.keys[0]!;
-      const near = nearest(key, knownKeys(issue));
-      throw new InputError(
-        this.placeOf([...path, key]),
-        'is not an option here',
-        near === undefined ? undefined : `did you mean '${near}'?`,
-      );
-    }
-    throw new InputError(this.placeOf(path), messageOf(issue, this.document.getIn(path)));
+    const { path, problem, hint } = problemOf(parsed.error, input, schema);
+    throw new InputError(this.placeOf([...at, ...path]), problem, hint);
   }
 
-  /** `file:line path`, the line being that of the nearest part that is there. */
+  /** `file:line path`, the line being that of the nearest part that is there: of its key, where it has one. */
   placeOf(path: readonly PropertyKey[]): string {
     const where = formatPath(path);
     for (let depth = path.length; depth >= 0; depth--) {
-      const node: unknown = this.document.getIn(path.slice(0, depth), true);
+      const node = this.keyAt(path.slice(0, depth)) ?? this.document.getIn(path.slice(0, depth), true);
       if (isRanged(node)) {
         return `${this.file}:${this.lines.linePos(node.range[0]).line}${where === '' ? '' : ` ${where}`}`;
       }
     }
     return `${this.file} ${where}`;
+  }
+
+  private keyAt(path: readonly PropertyKey[]): unknown {
+    const parent: unknown = this.document.getIn(path.slice(0, -1), true);
+    const key = path.at(-1);
+    if (path.length === 0 || !isMap(parent)) return undefined;
+    return parent.items.find(pair => isScalar(pair.key) && String(pair.key.value) === String(key))?.key;
   }
 }
 
@@ -188,43 +190,10 @@ export function formatPath(path: readonly PropertyKey[]): string {
   );
 }
 
-/** Of a union that failed, the branch that was meant: the world of the given kind, or the one that got furthest. */
-function deepest(issue: z.core.$ZodIssue, input: unknown): z.core.$ZodIssue {
-  if (issue.code !== 'invalid_union') return issue;
-  let best: z.core.$ZodIssue | undefined;
-  let bestScore = Number.NEGATIVE_INFINITY;
-  for (const branch of issue.errors) {
-    const first = branch[0];
-    if (first === undefined) continue;
-    const wrongKind = branch.some(
-      inner => inner.path.at(-1) === 'kind' || (inner.code === 'invalid_type' && inner.path.length === 0),
-    );
-    const score = (wrongKind ? -100 : 0) + first.path.length - branch.length;
-    if (score > bestScore) [best, bestScore] = [first, score];
-  }
-  if (best === undefined) return issue;
-  return deepest({ ...best, path: [...issue.path, ...best.path] }, input);
-}
-
-function knownKeys(_issue: z.core.$ZodIssue): readonly string[] {
-  return KEYS;
-}
-
-/** Keys of a scenario, for "did you mean". */
-const KEYS = [
-  ...Object.keys(ScenarioSchema.shape),
-  ...Object.keys(ScenarioSchema.shape.pipelines.unwrap().element.in.shape),
-  ...['clock', 'servers', 'faults', 'trace', 'truth', 'format', 'network', 'interval', 'jitter', 'atMost', 'atLeast'],
-  ...['delay', 'loss', 'out', 'back', 'timeError', 'frequencyError', 'processing', 'stratum', 'leap', 'rootDelay'],
-  ...['rootDispersion', 'precision', 'referenceId', 'metric', 'within', 'pipeline', 'at', 'for', 'every', 'use'],
-];
-
-function messageOf(issue: z.core.$ZodIssue, found: unknown): string {
-  if (issue.code === 'custom') return issue.message;
-  const expected = issue.message.replace(/^Invalid (input|option|string): /, '').replace(/, received .*$/, '');
-  if (found === undefined) return `${expected}, found nothing`;
-  const shown = isScalar(found) ? found.value : found;
-  return `${expected}, found ${typeof shown === 'object' ? 'something else' : JSON.stringify(shown)}`;
+/** The first line of what the parser says, without the place, which stands before it. */
+function yamlProblem(code: string, message: string): string {
+  if (code === 'MULTIPLE_DOCS') return 'expected one document, found several';
+  return (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
 }
 
 /** What the schema cannot see: names that refer to other parts. */
@@ -255,6 +224,21 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
   });
   if (scenario.world.kind === 'simulated') {
     unique(scenario.world.servers, ['world', 'servers'], 'servers');
+    const servers = scenario.world.servers.map(server => server.name);
+    // By convention an option `servers` of a fault or a source names servers of the world.
+    const known = (options: Readonly<Record<string, unknown>>, path: readonly PropertyKey[]): void => {
+      const named: unknown = options['servers'];
+      if (!Array.isArray(named)) return;
+      named.forEach((server: unknown, index) => {
+        if (typeof server === 'string' && !servers.includes(server.replace(/:\d+$/, ''))) {
+          throw unknownName(placeOf([...path, 'servers', index]), 'server', server, servers);
+        }
+      });
+    };
+    scenario.world.faults.forEach(({ fault }, index) => {
+      known(fault, ['world', 'faults', index]);
+    });
+    for (const [name, source] of Object.entries(sourcesOf(scenario))) known(source, ['sources', name]);
     if (scenario.duration === undefined) throw new InputError(placeOf([]), 'a simulated run needs a `duration`');
   }
   if (scenario.duration !== undefined && scenario.warmup >= scenario.duration) {

@@ -18,7 +18,7 @@ import {
   type SourceEvent,
   World,
 } from '../contracts/index.js';
-import { InputError, unknownName } from '../errors.js';
+import { guarded, InputError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
 import { referenceIdOf } from '../ntp/packet.js';
 import { Pipeline } from '../pipeline/pipeline.js';
@@ -45,7 +45,7 @@ import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
-import { type MeasurementScore, Scorer, type Wanted } from './scoring.js';
+import { isMeasurable, type MeasurementScore, Scorer, sinkThrew, type Wanted } from './scoring.js';
 
 export interface RunInputs {
   readonly scenario: Scenario;
@@ -140,13 +140,18 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
     return pipeline.tell(stage.view.clock.read());
   };
-  for (const sink of sinks) await sink.start?.(info, { now });
-
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
     stage.stop();
   };
+  for (const sink of sinks) {
+    try {
+      await sink.start?.(info, { now });
+    } catch (error) {
+      throw sinkThrew(sink, error);
+    }
+  }
   const { warmup, level } = scenario;
   const wanted = wantedBy(scenario);
   const answers = Object.entries(inputs.recording?.answers ?? {}).map(
@@ -163,7 +168,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
-  const guarded = (work: () => void): void => {
+  const attempt = (work: () => void): void => {
     try {
       work();
     } catch (error) {
@@ -181,7 +186,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       const { outstanding } = source;
       if (event.type === 'exchange') exchanges.answered += 1;
       else exchanges.failed += 1;
-      if (event.type === 'exchange' && stage.known === undefined) {
+      if (event.type === 'exchange' && stage.known === undefined && isMeasurable(event.exchange)) {
         const score = scorer.scoreAt(t, event.exchange, truth);
         if (truth === undefined) round.push(score);
         else scorer.commit(score);
@@ -196,7 +201,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       }
       scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
     };
-    source.events.subscribe({ next: event => guarded(() => handle(event)), error: fail });
+    source.events.subscribe({ next: event => attempt(() => handle(event)), error: fail });
   }
   const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
   pipelines.forEach((pipeline, index) => {
@@ -208,25 +213,27 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       const reading = stage.view.clock.read();
       scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
     };
-    pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
+    pipeline.outcomes.subscribe({ next: outcome => attempt(() => record(outcome)), error: fail });
   });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike(report);
-  for (const [, source] of sources) source.start();
+  for (const [name, source] of sources) guarded(`source '${name}'`, () => source.start());
 
   const started = stage.start;
-  const finished = await stage
-    .run({
-      ...(signal && { signal }),
-      onSlice: time => {
-        const done = duration === undefined ? 0 : (time - started) / duration;
-        for (const sink of sinks) sink.progress?.(Math.min(1, done));
-      },
-    })
-    .catch(error => {
+  const control: RunControl = {
+    ...(signal && { signal }),
+    onSlice: time => {
+      const done = duration === undefined ? 0 : (time - started) / duration;
+      for (const sink of sinks) attempt(() => sink.progress?.(Math.min(1, done)));
+    },
+  };
+  // Something may have failed before there was anything to stop.
+  const finished =
+    failure === undefined &&
+    (await stage.run(control).catch(error => {
       fail(error);
       return false;
-    });
+    }));
   for (const [, source] of sources) source.stop();
   for (const pipeline of pipelines) pipeline.trajectory?.end();
 
@@ -242,7 +249,14 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipelines: results,
     expectations: judge(scenario.expectations, results),
   };
-  for (const sink of sinks) await sink.finish?.(summary);
+  for (const sink of sinks) {
+    try {
+      await sink.finish?.(summary);
+    } catch (error) {
+      // The others still close their files; the first thing that went wrong is what is told.
+      failure ??= sinkThrew(sink, error);
+    }
+  }
   if (failure !== undefined) throw failure;
   return summary;
 }

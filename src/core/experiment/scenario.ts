@@ -246,7 +246,7 @@ export const ScenarioSchema = z
       .meta({ description: 'The same scenario and seed give the same bytes.' })
       .transform(String),
     epoch: z
-      .union([z.iso.datetime(), z.iso.date()])
+      .union([z.iso.datetime(), z.iso.date()], 'expected a date such as 2026-01-01 or 2026-01-01T12:00:00Z')
       .default('2026-01-01T00:00:00Z')
       .meta({ description: 'True UTC at the start of a simulated run.' }),
     duration: duration('How long it runs.').optional(),

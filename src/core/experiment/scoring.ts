@@ -13,6 +13,7 @@ import {
   type Sink,
   timeOn,
 } from '../contracts/index.js';
+import { thrownBy } from '../errors.js';
 import { Convergence, SizeAccumulator, toldFrequency } from '../metrics/convergence.js';
 import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
@@ -20,6 +21,7 @@ import { anchorAt } from '../pipeline/estimates.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
 import type { Trajectory } from '../pipeline/trajectory.js';
+import { nameOf } from '../plugin/registry.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
 import type { RecordedAnswers } from './recorded-answers.js';
@@ -138,7 +140,7 @@ export class Scorer {
             continue;
           }
           const known = t >= (clock.from ?? t) && t <= until;
-          for (const sample of this.samples(t, now.reading, known ? now : undefined)) sink.sample!(sample);
+          this.sample(sink, t, now.reading, known ? now : undefined);
           grid.advance();
         }
       }
@@ -154,7 +156,7 @@ export class Scorer {
       const reading = read(t);
       for (const { sink, grid } of this.sinkGrids) {
         if (grid.next !== t) continue;
-        for (const sample of this.samples(t, reading, undefined)) sink.sample!(sample);
+        this.sample(sink, t, reading, undefined);
         grid.advance();
       }
     }
@@ -309,7 +311,7 @@ export class Scorer {
       try {
         tell(sink);
       } catch (error) {
-        this.fail(error);
+        this.fail(sinkThrew(sink, error));
       }
     }
   }
@@ -328,6 +330,15 @@ export class Scorer {
     }
   }
 
+  private sample(sink: Sink, t: number, reading: ClockReading, truth: TrueReading | undefined): void {
+    const samples = this.samples(t, reading, truth);
+    try {
+      for (const sample of samples) sink.sample!(sample);
+    } catch (error) {
+      this.fail(sinkThrew(sink, error));
+    }
+  }
+
   private samples(t: number, reading: ClockReading, truth: TrueReading | undefined): readonly Sample[] {
     const sampleOf = (pipeline: string, told: CorrectedTime, estimate: Sample['estimate']): Sample => ({
       t,
@@ -343,4 +354,14 @@ export class Scorer {
       ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
     ];
   }
+}
+
+/** An exchange that errors can be measured against: all its times are numbers. */
+export function isMeasurable({ sent, arrived, receive, transmit }: Exchange): boolean {
+  return Number.isFinite(sent.wall + sent.counter + arrived.wall + arrived.counter + receive + transmit);
+}
+
+/** What a sink threw, with its name; a system's own error (a full disk) says more by itself. */
+export function sinkThrew(sink: Sink, error: unknown): unknown {
+  return error instanceof Error && 'syscall' in error ? error : thrownBy(nameOf(sink), error);
 }

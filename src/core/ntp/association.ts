@@ -13,7 +13,7 @@ import type {
   World,
 } from '../contracts/index.js';
 import { measure } from '../contracts/index.js';
-import { InputError } from '../errors.js';
+import { guarded, InputError } from '../errors.js';
 import { formatTime } from '../quantity.js';
 import {
   asciiOf,
@@ -162,7 +162,7 @@ export class Association {
   }
 
   private schedule(): void {
-    const interval = this.poller.next(this.state());
+    const interval = guarded(`${this.path}, poller`, () => this.poller.next(this.state()));
     if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) {
       throw new InputError(
         this.path,

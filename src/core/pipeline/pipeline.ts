@@ -24,7 +24,7 @@ import {
   type Verdict,
   type World,
 } from '../contracts/index.js';
-import { InputError } from '../errors.js';
+import { guarded, InputError, thrownBy } from '../errors.js';
 import { COMBINED } from './combined.js';
 import { anchorAt, carry } from './estimates.js';
 import { LeapWatch } from './leap-watch.js';
@@ -149,7 +149,20 @@ export class Pipeline {
 
   /** What would be told at a reading if this estimate were in force. */
   tellFrom(estimate: Estimate | undefined, reading: ClockReading): CorrectedTime {
-    return this.parts.timekeeper.tell(estimate, reading, this.parts.level);
+    let told: CorrectedTime;
+    try {
+      told = this.parts.timekeeper.tell(estimate, reading, this.parts.level);
+    } catch (error) {
+      throw thrownBy(`pipeline '${this.name}', timekeeper`, error);
+    }
+    const { time, offset, uncertainty = 0, maxError = 0 } = told;
+    if (!Number.isFinite(time + offset) || !(uncertainty >= 0 && maxError >= 0)) {
+      throw new InputError(
+        `pipeline '${this.name}', timekeeper`,
+        `told a time of ${time} s with bounds of ± ${uncertainty} s and ± ${maxError} s; expected finite numbers`,
+      );
+    }
+    return told;
   }
 
   private phases(): Observable<never> {
@@ -267,6 +280,11 @@ export class Pipeline {
     );
     const passed: Measurement[] = [];
     for (const measurement of heard) {
+      const nonsense = notFinite(measurement);
+      if (nonsense !== undefined) {
+        verdicts.push({ source: measurement.source, used: false, reason: nonsense });
+        continue;
+      }
       const filtered = this.guard('filters', () => this.filter(measurement));
       if (isRejection(filtered)) {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
@@ -339,8 +357,8 @@ export class Pipeline {
     const { at } = measurement;
     const predicted = (prediction: Estimate | undefined): void => {
       const prior = prediction && carry(prediction, at);
-      this.supervision?.observe(measurement, this.history);
-      this.trajectory?.revise(measurement, prior?.offset, this.history);
+      this.guard('supervisors', () => this.supervision?.observe(measurement, this.history));
+      this.guard('dataset corrector', () => this.trajectory?.revise(measurement, prior?.offset, this.history));
       const running = this.phase === 'running';
       const answer = running
         ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
@@ -383,7 +401,7 @@ export class Pipeline {
             fail(error);
           }
         },
-        fail,
+        error => fail(thrownBy(`pipeline '${this.name}', predictor`, error)),
       );
     } catch (error) {
       fail(error);
@@ -401,10 +419,12 @@ export class Pipeline {
   private serve(estimate: Estimate): void {
     const { timekeeper, level } = this.parts;
     const previous = this.inForce;
-    const supervised = this.supervision?.supervise(estimate, this.history) ?? estimate;
+    const supervised = this.guard('supervisors', () => this.supervision?.supervise(estimate, this.history) ?? estimate);
     if (supervised !== estimate) this.check(supervised);
     this.inForce = supervised;
-    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), level);
+    if (timekeeper.adopt === undefined) return;
+    const now = this.world.clock.read();
+    this.guard('timekeeper', () => timekeeper.adopt!(supervised, previous, now, level));
   }
 
   private anchorOf({ at, offset }: Measurement): Anchor {
@@ -425,14 +445,17 @@ export class Pipeline {
 
   /** A plugin that throws ends the run with a message that names it. */
   private guard<T>(part: string, work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      if (error instanceof InputError) throw error;
-      const why = error instanceof Error ? error.message : String(error);
-      throw new InputError(`pipeline '${this.name}', ${part}`, `threw: ${why}`);
-    }
+    return guarded(`pipeline '${this.name}', ${part}`, work);
   }
+}
+
+/** A measurement that no arithmetic may meet: why, or undefined. No plugin sees it. */
+function notFinite({ at, offset, delay, rootDistance }: Measurement): string | undefined {
+  if (Number.isFinite(offset + delay + rootDistance + at.counter + at.wall)) return undefined;
+  for (const [name, value] of Object.entries({ offset, delay, rootDistance, counter: at.counter, wall: at.wall })) {
+    if (!Number.isFinite(value)) return `not a measurement: ${name} is ${value}`;
+  }
+  return undefined;
 }
 
 function isGood({ goodFor, axis, at }: Estimate, reading: ClockReading): boolean {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import { asResolved, findPlugin, inputErrorOf, type PluginChoice, type PluginKind } from './registry.js';
+import { problemOf } from './problem.js';
+import { asResolved, findPlugin, type PluginChoice, type PluginKind } from './registry.js';
 
 /** The key under which a schema says that a plugin of some kind stands here. Read when the JSON Schema is written. */
 export const PLUGIN_KIND_KEY = 'x-escapement-kind';
@@ -11,7 +12,7 @@ export const PLUGIN_KIND_KEY = 'x-escapement-kind';
  */
 export function choice(kind: PluginKind, description: string) {
   return z
-    .union([z.string(), z.looseObject({ use: z.string() })])
+    .union([z.string(), z.looseObject({ use: z.string() })], `expected the name of a ${kind}, or { use: NAME, … }`)
     .meta({ description, [PLUGIN_KIND_KEY]: kind })
     .transform((value, context): PluginChoice => resolveChoice(kind, value, context));
 }
@@ -24,10 +25,11 @@ export function resolveChoice(
 ): PluginChoice {
   const { use, ...options } = typeof value === 'string' ? { use: value } : value;
   try {
-    const parsed = findPlugin(kind, use, '').options.safeParse(options);
+    const schema = findPlugin(kind, use, '').options;
+    const parsed = schema.safeParse(options);
     if (parsed.success) return asResolved({ use, ...parsed.data });
-    const { place, problem, hint } = inputErrorOf(parsed.error, '');
-    context.addIssue({ code: 'custom', message: withHint(problem, hint), path: pathOf(place), input: value });
+    const { path, problem, hint } = problemOf(parsed.error, options, schema);
+    context.addIssue({ code: 'custom', message: withHint(problem, hint), path: [...path], input: value });
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     context.addIssue({ code: 'custom', message: withHint(error.problem, error.hint), path: ['use'], input: value });
@@ -37,14 +39,4 @@ export function resolveChoice(
 
 function withHint(problem: string, hint: string | undefined): string {
   return hint === undefined ? problem : `${problem} (${hint})`;
-}
-
-/** `a.b[2]` as zod has it. */
-function pathOf(place: string): (string | number)[] {
-  return place === '' || place === 'scenario'
-    ? []
-    : place
-        .split(/[.[\]]+/)
-        .filter(key => key !== '')
-        .map(key => (/^\d+$/.test(key) ? Number(key) : key));
 }

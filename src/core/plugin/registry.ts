@@ -21,7 +21,8 @@ import type {
   Supervisor,
   Timekeeper,
 } from '../contracts/index.js';
-import { InputError, unknownName } from '../errors.js';
+import { InputError, nearest, unknownName } from '../errors.js';
+import { problemOf } from './problem.js';
 
 /** Every kind of plugin with the contract that it fulfils. A new kind is a line here and a file in contracts/. */
 export interface PluginKinds {
@@ -157,12 +158,10 @@ export function pluginsOf<K extends PluginKind>(kind: K): readonly PluginDescrip
 export function findPlugin<K extends PluginKind>(kind: K, name: string, place: string): PluginDescriptor<K> {
   const found = registered.get(`${kind}/${name}`);
   if (found === undefined) {
-    throw unknownName(
-      place,
-      kind,
-      name,
-      pluginsOf(kind).map(known => known.name),
-    );
+    const known = pluginsOf(kind).map(plugin => plugin.name);
+    const other = PLUGIN_KINDS.find(another => registered.has(`${another}/${name}`));
+    if (other === undefined || nearest(name, known) !== undefined) throw unknownName(place, kind, name, known);
+    throw new InputError(place, `expected a ${kind}, found the ${other} '${name}'`, `known: ${known.join(', ')}`);
   }
   return found as PluginDescriptor as PluginDescriptor<K>;
 }
@@ -185,11 +184,20 @@ export function makePlugin<K extends PluginKind>(
   container.bind(PluginOptions).toConstantValue(Object.freeze(optionsOf(descriptor, choice, place)));
   container.load(descriptor.module);
   try {
-    return container.get<PluginKinds[K]>(descriptor.type);
+    const made = container.get<PluginKinds[K]>(descriptor.type);
+    names.set(made, `${kind} '${choice.use}'`);
+    return made;
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(place, `${kind} '${choice.use}' could not be made: ${rootMessage(error)}`);
   }
+}
+
+const names = new WeakMap<object, string>();
+
+/** What a plugin is called in messages: "sink 'csv'". */
+export function nameOf(made: object): string {
+  return names.get(made) ?? made.constructor.name;
 }
 
 /** Choices that a schema has resolved already: an author's transforms run once. */
@@ -205,7 +213,7 @@ function optionsOf(descriptor: PluginDescriptor, choice: PluginChoice, place: st
   const { use, ...options } = choice;
   if (resolved.has(choice)) return options;
   const parsed = descriptor.options.safeParse(options);
-  if (!parsed.success) throw inputErrorOf(parsed.error, `${place}.${use}`);
+  if (!parsed.success) throw inputErrorOf(parsed.error, options, descriptor.options, `${place}.${use}`);
   return parsed.data;
 }
 
@@ -220,24 +228,16 @@ function rootMessage(error: unknown): string {
   return inner instanceof Error ? (inner.message.split('\n')[0] ?? '') : String(inner);
 }
 
-/** The first problem that a schema found, as an error with a place, what was expected and what was found. */
-export function inputErrorOf(error: z.ZodError, place: string): InputError {
-  const issue = error.issues[0];
-  if (issue === undefined) return new InputError(place, 'is not valid');
-  return issueError(issue, place);
+/** The first problem that a plugin's schema found in its options, as an error with a place. */
+function inputErrorOf(error: z.ZodError, input: unknown, schema: OptionsSchema, place: string): InputError {
+  const { path, problem, hint } = problemOf(error, input, schema);
+  return new InputError(pathTo(place, path), problem, hint);
 }
 
-function issueError(issue: z.core.$ZodIssue, place: string): InputError {
-  const at = issue.path.reduce<string>(
-    (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`),
+/** `place.a[2].b` */
+function pathTo(place: string, path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}.${String(key)}`),
     place,
   );
-  if (issue.code === 'unrecognized_keys') {
-    return new InputError(`${at}${at === '' ? '' : '.'}${issue.keys[0]}`, 'is not an option here');
-  }
-  if (issue.code === 'invalid_union') {
-    const inner = issue.errors.flat()[0];
-    if (inner !== undefined) return issueError({ ...inner, path: [...issue.path, ...inner.path] }, place);
-  }
-  return new InputError(at || 'scenario', issue.message.replace(/^Invalid input: /, ''));
 }

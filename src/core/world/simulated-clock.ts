@@ -6,6 +6,7 @@ import type {
   FrequencyDisturbance,
   HostSync,
 } from '../contracts/index.js';
+import { guarded, InputError, thrownBy } from '../errors.js';
 import type { CounterOfTruth } from './local-scheduler.js';
 import type { VirtualScheduler } from './virtual-scheduler.js';
 
@@ -138,7 +139,9 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
 
   frequencyAt(t: number): number {
     if (this.pausedAt !== undefined) return -1;
-    let frequency = this.model.frequency(t) + this.frequencyStep;
+    const own = guarded('world.clock', () => this.model.frequency(t));
+    if (!Number.isFinite(own)) throw new InputError('world.clock', `gave a frequency of ${own} at ${t} s`);
+    let frequency = own + this.frequencyStep;
     for (const { disturbance, since } of this.running) frequency += disturbance.frequency(Math.max(0, t - since));
     return frequency;
   }
@@ -228,8 +231,20 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
     for (const listener of this.listeners) listener();
   }
 
+  /** What the model says, checked: a clock that reads NaN stops nothing, but makes everything meaningless. */
+  private modelPhase(t: number): number {
+    let phase: number;
+    try {
+      phase = this.model.phase(t);
+    } catch (error) {
+      throw thrownBy('world.clock', error);
+    }
+    if (!Number.isFinite(phase)) throw new InputError('world.clock', `gave a phase of ${phase} s at ${t} s`);
+    return phase;
+  }
+
   private phaseAt(t: number): number {
-    let phase = this.model.phase(t) + this.missed + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
+    let phase = this.modelPhase(t) + this.missed + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
     if (this.running.size > 0) {
       for (const { disturbance, since } of this.running) phase += disturbance.phase(Math.max(0, t - since));
     }

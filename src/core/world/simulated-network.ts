@@ -19,7 +19,7 @@ import type {
   ServerSide,
   ServerState,
 } from '../contracts/index.js';
-import { InputError, unknownName } from '../errors.js';
+import { guarded, InputError, unknownName } from '../errors.js';
 import { respond } from '../ntp/responder.js';
 import type { LeapSeconds } from './leap-seconds.js';
 import type { SimulatedClock } from './simulated-clock.js';
@@ -117,7 +117,7 @@ export class SimulatedNetwork implements Network {
 
   disturb(selector: PathSelector, effect: PathEffect, name: string): () => void {
     for (const server of selector.servers ?? []) this.find(server, name);
-    const entry = new EffectEntry(selector, effect, this.streamsOf(name));
+    const entry = new EffectEntry(selector, effect, this.streamsOf(name), name);
     this.effects.push(entry);
     return () => {
       const index = this.effects.indexOf(entry);
@@ -194,15 +194,20 @@ export class SimulatedNetwork implements Network {
     const { random } = lane;
     const { loss } = path;
     let lost = typeof loss === 'number' ? loss > 0 && random.uniform() < loss : loss.lost(random, now, ++lane.count);
-    let delay = path.delay + (path.jitter?.draw(random, now) ?? 0);
+    let delay = path.delay;
+    if (path.jitter !== undefined) {
+      delay += waiting(server.options.name, 'jitter', () => path.jitter!.draw(random, now));
+    }
     this.oddities = undefined;
     if (this.effects.length === 0) return lost ? undefined : delay;
     for (const entry of this.effects) {
       if (!entry.concerns(server.options.name, direction)) continue;
       const { effect } = entry;
       const own = entry.streams.get(`${server.options.name}/${lanes.association}/${direction}`);
-      if (effect.lost?.(own, now)) lost = true;
-      delay += effect.delay?.(own, now) ?? 0;
+      if (guarded(entry.name, () => effect.lost?.(own, now) ?? false)) lost = true;
+      if (effect.delay !== undefined) {
+        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, now));
+      }
       const copy = effect.copy?.(own, now);
       if (copy !== undefined) this.odd().copies.push(copy);
       const mangler = effect.mangle?.(own, now);
@@ -219,6 +224,13 @@ export class SimulatedNetwork implements Network {
     this.oddities ??= new Oddities();
     return this.oddities;
   }
+}
+
+/** A delay that a plugin gives, checked: a packet that is to arrive at no time would never arrive at all. */
+function waiting(server: string, what: string, draw: () => number): number {
+  const delay = guarded(`server '${server}', ${what}`, draw);
+  if (delay >= 0 && delay < Number.POSITIVE_INFINITY) return delay;
+  throw new InputError(`server '${server}', ${what}`, `gave a delay of ${delay} s; expected a finite number from 0`);
 }
 
 /** What one fault's effects draw from, by server, association and direction. */
@@ -245,6 +257,7 @@ class EffectEntry {
     private readonly selector: PathSelector,
     readonly effect: PathEffect,
     readonly streams: FaultStreams,
+    readonly name: string,
   ) {}
 
   concerns(server: string, direction: Direction): boolean {

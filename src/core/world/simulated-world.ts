@@ -8,6 +8,7 @@ import type {
   ServerControls,
   World,
 } from '../contracts/index.js';
+import { guarded } from '../errors.js';
 import { forge } from '../ntp/responder.js';
 import { LeapSeconds } from './leap-seconds.js';
 import { LocalScheduler } from './local-scheduler.js';
@@ -99,11 +100,11 @@ export class SimulatedWorld {
       this.truth.at(at, () => {
         if (timing.every !== undefined) begin(at + timing.every);
         if (chance !== undefined && !(chance.uniform() < timing.probability!)) return;
-        const end = fault.inject(target);
+        const end = guarded(name, () => fault.inject(target));
         report('begins');
         if (end !== undefined && timing.for !== undefined) {
           this.truth.at(at + timing.for, () => {
-            end();
+            guarded(name, end);
             report('ends');
           });
         }
