@@ -6,6 +6,7 @@ import type {
   Corrector,
   DatasetCorrector,
   DelayLaw,
+  Discipline,
   Fault,
   Filter,
   Format,
@@ -30,6 +31,7 @@ export interface PluginKinds {
   corrector: Corrector;
   'dataset-corrector': DatasetCorrector;
   delay: DelayLaw;
+  discipline: Discipline;
   fault: Fault;
   filter: Filter;
   format: Format;
@@ -66,6 +68,7 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'dataset-corrector',
   'supervisor',
   'timekeeper',
+  'discipline',
   'sink',
 ];
 
