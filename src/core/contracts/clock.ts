@@ -40,11 +40,16 @@ export interface ClockModel {
   readonly granularity: number;
   /** Seconds, ≥ 0, from asking for the time at t to the instant that is read: a function of t. Left out: none. */
   latency?(t: number): number;
-  /**
-   * What the host of a virtual machine has added to the wall clock, and only to it, up to t, seconds: a function of the
-   * realisation, of t and of the counter's error, which it may ask for up to t. Left out: nothing.
-   */
-  wallCorrection?(t: number, counterError: (t: number) => number): number;
+  /** What a host does to the wall clock of its guest. Left out: nothing. */
+  readonly hostSync?: HostSync | undefined;
+}
+
+/** A host that looks at its guest's wall clock from time to time. */
+export interface HostSync {
+  /** Seconds of true time from look to look. */
+  readonly every: number;
+  /** What it adds to the wall clock, given its error (wall − true) in seconds; 0 leaves it alone. Asked once a look. */
+  correction(wallError: number): number;
 }
 
 /**

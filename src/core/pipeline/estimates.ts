@@ -53,7 +53,7 @@ export function propagate(
   by: string,
   noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
 ): Estimate {
-  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate, settling } = estimate;
+  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate, settling, quantiles } = estimate;
   const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
@@ -72,6 +72,7 @@ export function propagate(
     maxErrorRate: rate,
     by,
     ...(settling && { settling }),
+    ...(quantiles && { quantiles }),
   };
 }
 
@@ -89,9 +90,8 @@ export function carry(estimate: Estimate, at: ClockReading): Estimate {
 
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
-  if (estimate.driftBy !== undefined || estimate.goodFor !== undefined) return { ...estimate, anchor };
+  const { driftBy, goodFor, settling, quantiles } = estimate;
+  if ((driftBy ?? goodFor ?? settling ?? quantiles) !== undefined) return { ...estimate, anchor };
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
-  const { settling } = estimate;
-  if (settling !== undefined) return { ...estimate, anchor };
   return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

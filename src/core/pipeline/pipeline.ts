@@ -29,7 +29,7 @@ import { COMBINED } from './combined.js';
 import { anchorAt, carry } from './estimates.js';
 import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
-import { type Phase, phasesOf } from './phases.js';
+import { PHASE, type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
 import type { SteeredWall } from './steered-wall.js';
 import { Supervision } from './supervision.js';
@@ -166,7 +166,7 @@ export class Pipeline {
     return phasesOf(this.world.scheduler, predictor, phases?.warmUp ?? 0, why => report?.(why)).pipe(
       tap(phase => {
         this.phase = phase;
-        report?.(`phase ${phase}`);
+        report?.(`${PHASE}${phase}`);
       }),
       ignoreElements(),
     );

@@ -30,7 +30,6 @@ export const OutputFolder = Symbol.for('escapement.OutputFolder');
 /** The folder that relative paths in a scenario start from: the scenario file's own. */
 export const InputFolder = Symbol.for('escapement.InputFolder');
 
-/** A recording played back by its world: hands on each event when its time has come. */
 /** A recording played back by its world: hands on each event when its time has come, and nothing that is no input. */
 export interface Playback {
   readonly servers: readonly string[];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, ratio, time } from '../quantity.js';
+import { ratio, time } from '../quantity.js';
 import { type PowerLaw, powerLawLevel } from './power-law.js';
 
 /** Options that all power-law noises share: how strong, and on which lattice. `unit` is that of h. */
@@ -12,7 +12,7 @@ export function noiseOptions(alpha: PowerLaw, unit: string) {
         .min(0)
         .optional()
         .meta({ description: `Instead of \`adev\`: coefficient of S_y(f) = h·f^${alpha}, ${unit}.` }),
-      step: duration('The lattice on which the noise is drawn.').prefault('1 s'),
+      step: time('The lattice on which the noise is drawn.', { min: 0.05 }).prefault('1 s'),
       negligible: time('Readings between lattice points are refined until what is left is under this.', {
         above: 0,
       }).prefault('10 ps'),

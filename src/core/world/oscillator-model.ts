@@ -3,7 +3,7 @@ import type { ClockModel, NoisePart, RandomStream } from '../contracts/index.js'
 import { choice } from '../plugin/choice.js';
 import type { PluginChoice } from '../plugin/registry.js';
 import type { PluginFactory } from '../plugin/tokens.js';
-import { time } from '../quantity.js';
+import { ratio, time } from '../quantity.js';
 import { BrownianBridge, IntegratedBridge } from './bridge.js';
 import { type Cell, Lattice } from './lattice.js';
 import { mix } from './random.js';
@@ -11,9 +11,33 @@ import { mix } from './random.js';
 /** Options that every simulated clock has. */
 export const ReadingOptions = {
   granularity: time('Smallest difference between two readings.', { min: 0 }).prefault('1 ns'),
-  latency: time('From asking for the time to the instant that is read, at least.', { min: 0 }).prefault(0),
-  latencyJitter: time('Mean of an exponential part on top of `latency`.', { min: 0 }).prefault(0),
+  latency: time('From asking for the time to the instant that is read, at least.', { min: 0, max: 0.05 }).prefault(0),
+  latencyJitter: time('Mean of an exponential part on top of `latency` (both together: 50 ms at most).', {
+    min: 0,
+    max: 0.05,
+  }).prefault(0),
 };
+
+/** Options of a clock that is an oscillator of parts with figures of its own. */
+export function presetOptions(figures: {
+  readonly frequencyError: string;
+  readonly granularity: string;
+  readonly latency: string;
+  readonly latencyJitter: string;
+  readonly parts: readonly ({ readonly use: string } & Readonly<Record<string, unknown>>)[];
+}) {
+  return z.strictObject({
+    timeError: time('Clock − true at the start: positive, ahead.').prefault(0),
+    frequencyError: ratio('Constant fractional frequency error: positive, fast.').prefault(figures.frequencyError),
+    parts: PartsOption.prefault(figures.parts.map(part => ({ ...part }))),
+    granularity: ReadingOptions.granularity.prefault(figures.granularity),
+    latency: ReadingOptions.latency.prefault(figures.latency),
+    latencyJitter: ReadingOptions.latencyJitter.prefault(figures.latencyJitter),
+  });
+}
+
+/** A program waits no longer than this for a reading: the noises' lattices look back no further. */
+const LONGEST_LATENCY = 0.05;
 
 /** Parts of a clock's error, each a plugin of kind `noise`. */
 export const PartsOption = z
@@ -116,9 +140,10 @@ export class OscillatorModel implements ClockModel {
   latency(t: number): number {
     const { latency, latencyJitter } = this.settings;
     if (latencyJitter === 0) return latency;
+    // A draw that is a function of the instant.
     bits[0] = t;
     const draw = (mix(mix(this.salt ^ 0x6c617465, halves[0]!), halves[1]!) + 0.5) / 4294967296;
-    return latency - latencyJitter * Math.log(draw);
+    return Math.min(LONGEST_LATENCY, latency - latencyJitter * Math.log(draw));
   }
 
   private noise(t: number): number {

@@ -1,4 +1,11 @@
-import type { Clock, ClockControls, ClockModel, ClockReading, FrequencyDisturbance } from '../contracts/index.js';
+import type {
+  Clock,
+  ClockControls,
+  ClockModel,
+  ClockReading,
+  FrequencyDisturbance,
+  HostSync,
+} from '../contracts/index.js';
 import type { CounterOfTruth } from './local-scheduler.js';
 import type { VirtualScheduler } from './virtual-scheduler.js';
 
@@ -66,13 +73,31 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   constructor(
     private readonly model: ClockModel,
     private readonly truth: VirtualScheduler,
-  ) {}
+  ) {
+    if (model.hostSync !== undefined) this.keepInStep(model.hostSync, 1);
+  }
 
   read(): ClockReading {
-    const t = this.truth.time;
+    const t = this.truth.time + this.latency;
     const base = this.pausedAt ?? t;
     const counter = base + this.counterErrorAt(base);
     return { wall: counter + this.wallOver(base), counter };
+  }
+
+  /** Seconds that a program waits now for a reading, which is then that much younger. */
+  get latency(): number {
+    return this.model.latency?.(this.truth.time) ?? 0;
+  }
+
+  /** The host's k-th look at the wall clock, and those after it. */
+  private keepInStep(host: HostSync, k: number): void {
+    const at = k * host.every;
+    this.truth.at(at, () => {
+      const now = this.sampleAt(at);
+      const by = now === undefined ? 0 : host.correction(now.wallError);
+      if (by !== 0) this.stepWall(by);
+      this.keepInStep(host, k + 1);
+    });
   }
 
   /** The reading at true time t (now, or later with nothing happening in between) with its errors. */

@@ -133,6 +133,8 @@ export class SimulatedNetwork implements Network {
   exchange(socket: SimulatedSocket, bytes: Uint8Array, to: Endpoint): ClockReading {
     const sent = this.clock.read();
     const now = this.truth.time;
+    // The packet leaves when its stamp has been taken.
+    const stamped = now + this.clock.latency;
     const server = this.find(to.address, `server '${to.address}'`);
     const lanes = server.lanes(socket.path, this.random);
     const out = this.passage(server, lanes, 'out', now);
@@ -163,8 +165,8 @@ export class SimulatedNetwork implements Network {
         }
       });
     };
-    arrive(now + out);
-    if (oddOut !== undefined) for (const copy of oddOut.copies) arrive(now + out + copy);
+    arrive(stamped + out);
+    if (oddOut !== undefined) for (const copy of oddOut.copies) arrive(stamped + out + copy);
     return sent;
   }
 
