@@ -1,7 +1,18 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from 'yaml';
 import type { z } from 'zod';
+
+<<<<<<< HEAD
+
 import { InputError, unknownName } from '../errors.js';
 import { problemOf } from '../plugin/problem.js';
+
+=======
+
+import { InputError, nearest, unknownName } from '../errors.js';
+import { WALL } from '../pipeline/steered-wall.js';
+
+>>>>>>> faults
+
 import { findPlugin, type PluginChoice } from '../plugin/registry.js';
 import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
 
@@ -216,7 +227,21 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
       if (!sources.includes(name)) throw unknownName(placeOf(['pipelines', index, 'source']), 'source', name, sources);
     }
   });
-  const pipelines = [BARE_CLOCK, ...scenario.pipelines.map(pipeline => pipeline.name)];
+  const walls = scenario.pipelines.flatMap(({ name, discipline }) =>
+    discipline === undefined ? [] : [`${name}${WALL}`],
+  );
+  const pipelines = [BARE_CLOCK, ...scenario.pipelines.map(pipeline => pipeline.name), ...walls];
+  scenario.pipelines.forEach(({ discipline, name }, index) => {
+    if (discipline !== undefined && scenario.world.kind !== 'simulated') {
+      throw new InputError(
+        placeOf(['pipelines', index, 'discipline']),
+        'steers a simulated wall clock: this world has none',
+      );
+    }
+    if (walls.includes(name)) {
+      throw new InputError(placeOf(['pipelines', index, 'name']), `'${name}' names a disciplined wall clock`);
+    }
+  });
   scenario.expectations.forEach(({ pipeline }, index) => {
     if (!pipelines.includes(pipeline)) {
       throw unknownName(placeOf(['expectations', index, 'pipeline']), 'pipeline', pipeline, pipelines);

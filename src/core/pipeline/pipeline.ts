@@ -31,6 +31,7 @@ import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
 import { PHASE, type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
+import type { SteeredWall } from './steered-wall.js';
 import { Supervision } from './supervision.js';
 import { Trajectory } from './trajectory.js';
 
@@ -65,6 +66,8 @@ export interface PipelineParts {
   readonly context?: 'measurements' | 'trajectory';
   /** Until the predictor is ready and has been warmed up this long (seconds), `serve` predicts and nothing corrects. */
   readonly phases?: { readonly warmUp: number; readonly serve: Predictor } | undefined;
+  /** The wall clock that follows what is told. */
+  readonly wall?: SteeredWall | undefined;
   /** Told of each new phase. */
   readonly report?: (what: string) => void;
 }
@@ -135,6 +138,11 @@ export class Pipeline {
       concatMap(round => this.take(round)),
     );
     this.outcomes = merge(this.phases(), rounds, this.predictions());
+  }
+
+  /** The wall clock that follows what is told, where it is disciplined. */
+  get wall(): SteeredWall | undefined {
+    return this.parts.wall;
   }
 
   /** The estimate that the time is told from. */
@@ -226,6 +234,7 @@ export class Pipeline {
     for (const [source, measurement] of this.latest) {
       this.latest.set(source, { ...measurement, offset: measurement.offset + by });
     }
+    this.steer('leap');
     this.parts.predictor.leap?.(by);
     this.parts.corrector.leap?.(by);
   }
@@ -422,9 +431,23 @@ export class Pipeline {
     const supervised = this.guard('supervisors', () => this.supervision?.supervise(estimate, this.history) ?? estimate);
     if (supervised !== estimate) this.check(supervised);
     this.inForce = supervised;
+<<<<<<< HEAD
     if (timekeeper.adopt === undefined) return;
     const now = this.world.clock.read();
     this.guard('timekeeper', () => timekeeper.adopt!(supervised, previous, now, level));
+=======
+    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), level);
+    this.steer('update');
+  }
+
+  /** The disciplined wall clock follows. */
+  private steer(cause: 'update' | 'leap'): void {
+    const { wall } = this.parts;
+    if (wall === undefined) return;
+    const reading = this.world.clock.read();
+    const later = { wall: reading.wall + 1, counter: reading.counter + 1 };
+    wall.follow(this.tell(reading), this.tell(later), reading, cause);
+>>>>>>> faults
   }
 
   private anchorOf({ at, offset }: Measurement): Anchor {

@@ -6,6 +6,7 @@ import type {
   Corrector,
   DatasetCorrector,
   DelayLaw,
+  Discipline,
   Fault,
   Filter,
   Format,
@@ -31,6 +32,7 @@ export interface PluginKinds {
   corrector: Corrector;
   'dataset-corrector': DatasetCorrector;
   delay: DelayLaw;
+  discipline: Discipline;
   fault: Fault;
   filter: Filter;
   format: Format;
@@ -67,6 +69,7 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'dataset-corrector',
   'supervisor',
   'timekeeper',
+  'discipline',
   'sink',
 ];
 
