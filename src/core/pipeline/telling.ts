@@ -46,9 +46,9 @@ function quantileOf({ quantiles }: Estimate, level: number): number {
   const normal = normalQuantile(level);
   if (quantiles === undefined) return normal;
   // How much wider than a normal law's, between the two levels that are known (in the normal law's own deviations).
-  const narrow = quantiles.at68 / 0.9944578832097532;
+  const narrow = quantiles.at68 / 0.9944578832097531;
   const wide = quantiles.at95 / 1.959963984540054;
-  const share = Math.min(1, Math.max(0, (normal - 0.9944578832097532) / (1.959963984540054 - 0.9944578832097532)));
+  const share = Math.min(1, Math.max(0, (normal - 0.9944578832097531) / (1.959963984540054 - 0.9944578832097531)));
   return normal * (narrow + share * (wide - narrow));
 }
 
