@@ -230,7 +230,7 @@ describe('scores against NTP', () => {
 
 describe('the logs of daemons', () => {
   test.each([
-    ['chrony-measurements.log', 'chrony-measurements', 'as chronyd had corrected it'],
+    ['chrony-measurements.log', 'chrony-measurements', 'the one that chronyd keeps'],
     ['ntpsec-rawstats', 'ntp-rawstats', 'as ntpd had corrected it'],
     ['ntpsec-peerstats', 'ntp-peerstats', 'offsets are those of its clock filter'],
   ])('%s prints a table that says how it was read', async (name, format, note) => {

@@ -199,18 +199,23 @@ export class Association {
         failure: { source: this.source, sent: asked, settled: this.world.clock.read(), reason },
       });
     };
+    const found = (endpoints: readonly Endpoint[]): void => {
+      this.lookingUp = false;
+      if (this.stopped) return;
+      if (endpoints.length === 0) {
+        failed(new Error(`no address for ${host}`));
+        return;
+      }
+      this.addresses = endpoints;
+      this.addressIndex = 0;
+      this.send(endpoints[0]!);
+    };
     this.world.scheduler.settle(
       this.world.network.resolve(host, port),
       endpoints => {
-        this.lookingUp = false;
-        if (this.stopped) return;
-        if (endpoints.length === 0) {
-          failed(new Error(`no address for ${host}`));
-          return;
-        }
-        this.addresses = endpoints;
-        this.addressIndex = 0;
-        this.send(endpoints[0]!);
+        const after = this.world.network.lookUpTime?.(host) ?? 0;
+        if (after === 0) found(endpoints);
+        else this.world.scheduler.at(this.world.scheduler.time + after, () => found(endpoints));
       },
       failed,
     );
@@ -270,7 +275,7 @@ export class Association {
     this.close(question);
     this.reach |= 1;
     this.missed = 0;
-    this.last = { offset, delay };
+    this.last = { offset, delay, at: counter };
     this.emit({ type: 'exchange', exchange });
   }
 
