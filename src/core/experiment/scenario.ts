@@ -118,7 +118,10 @@ const RealWorld = z
 /** The design document's `ntp_correction:` block, pasted as it stands, is the corrector `drift-aware`. */
 const NtpCorrection = z
   .looseObject({})
-  .meta({ description: 'The corrector `drift-aware` by its old name.', [OPTIONS_KEY]: { kind: 'corrector', name: NTP_CORRECTION } })
+  .meta({
+    description: 'The corrector `drift-aware` by its old name.',
+    [OPTIONS_KEY]: { kind: 'corrector', name: NTP_CORRECTION },
+  })
   .transform(
     (options, context): PluginChoice => resolveChoice('corrector', { ...options, use: NTP_CORRECTION }, context),
   );
