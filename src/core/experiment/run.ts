@@ -132,6 +132,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     epoch: stage.view.epoch,
     duration,
     warmup: scenario.warmup,
+    start: stage.start,
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),

@@ -3,6 +3,9 @@ import { choice, resolveChoice } from '../plugin/choice.js';
 import type { PluginChoice } from '../plugin/registry.js';
 import { duration, parseQuantity, probability, ratio, time } from '../quantity.js';
 
+/** The key under which the schema says that the options of one plugin, without its name, stand here. */
+export const OPTIONS_KEY = 'x-escapement-options';
+
 /** The corrector that an `ntp_correction:` block configures. */
 export const NTP_CORRECTION = 'drift-aware';
 
@@ -115,7 +118,10 @@ const RealWorld = z
 /** The design document's `ntp_correction:` block, pasted as it stands, is the corrector `drift-aware`. */
 const NtpCorrection = z
   .looseObject({})
-  .meta({ description: 'The corrector `drift-aware` by its old name.', 'x-escapement-corrector': NTP_CORRECTION })
+  .meta({
+    description: 'The corrector `drift-aware` by its old name.',
+    [OPTIONS_KEY]: { kind: 'corrector', name: NTP_CORRECTION },
+  })
   .transform(
     (options, context): PluginChoice => resolveChoice('corrector', { ...options, use: NTP_CORRECTION }, context),
   );

@@ -26,7 +26,7 @@ import {
 } from '../contracts/index.js';
 import { guarded, InputError, thrownBy } from '../errors.js';
 import { COMBINED } from './combined.js';
-import { anchorAt, carry } from './estimates.js';
+import { anchorAt, carry, shifted } from './estimates.js';
 import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
 import { PHASE, type Phase, phasesOf } from './phases.js';
@@ -221,14 +221,14 @@ export class Pipeline {
 
   /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
   private leap(by: number): void {
-    const shift = (estimate: Estimate | undefined): Estimate | undefined =>
-      estimate && {
-        ...estimate,
-        offset: estimate.offset + by,
-        ...(estimate.anchor && { anchor: { at: estimate.anchor.at, time: estimate.anchor.time + by } }),
-      };
-    this.posterior = shift(this.posterior);
-    this.inForce = shift(this.inForce);
+    const { timekeeper, level } = this.parts;
+    const previous = this.inForce;
+    this.posterior = this.posterior && shifted(this.posterior, by);
+    this.prediction = this.prediction && shifted(this.prediction, by);
+    this.inForce = previous && shifted(previous, by);
+    if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, previous, this.world.clock.read(), level);
+    this.trajectory?.end();
+    this.supervision?.leap(by);
     this.measurements.shift(by);
     this.observed.shift(by);
     for (const [source, measurement] of this.latest) {

@@ -35,6 +35,10 @@ export class CachedPredictor implements Predictor {
     this.cache = new ForecastCache(predictor, cacheOptionsOf(options), world);
   }
 
+  leap(by: number): void {
+    this.cache.leap(by);
+  }
+
   predict(history: History, at: ClockReading): ReturnType<Predictor['predict']> {
     const answer = this.cache.at(history, at);
     return isPromise(answer) ? answer.then(cached => cached?.estimate) : answer?.estimate;

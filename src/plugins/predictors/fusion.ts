@@ -69,6 +69,10 @@ export class FusionPredictor implements Predictor {
       : this.fuse(answers as (Cached | undefined)[]);
   }
 
+  leap(by: number): void {
+    for (const { cache } of this.members) cache.leap(by);
+  }
+
   private fuse(answers: readonly (Cached | undefined)[]): Estimate | undefined {
     const known = answers.flatMap((answer, i) => (answer ? [{ ...answer, name: this.members[i]!.name }] : []));
     const first = known[0];

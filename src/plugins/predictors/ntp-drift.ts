@@ -9,7 +9,7 @@ import {
   timeOn,
 } from '../../core/contracts/index.js';
 import { lineOf } from '../../core/estimation/lines.js';
-import { maxErrorRate } from '../../core/pipeline/estimates.js';
+import { maxErrorRate, shifted } from '../../core/pipeline/estimates.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory } from '../../core/plugin/tokens.js';
@@ -59,6 +59,12 @@ export class NtpDriftPredictor implements Predictor {
     return isPromise(answer)
       ? answer.then(estimate => this.withDrift(estimate, history))
       : this.withDrift(answer, history);
+  }
+
+  leap(by: number): void {
+    this.inner.leap?.(by);
+    this.earlier = this.earlier && shifted(this.earlier, by);
+    this.latest = this.latest && shifted(this.latest, by);
   }
 
   private withDrift(estimate: Estimate | undefined, { axis, measurements }: History): Estimate | undefined {
