@@ -73,6 +73,11 @@ export const FAMILIES = {
   'bad-osc': family([wan()], { oscillator: { wander: 1e-7 } }),
   congestion: family([wan()], { faults: congestion(undefined, '20 ms') }),
   'congestion-one-way': family([wan()], { faults: congestion(['out'], '10 ms') }),
+  // One path of four is 3 ms longer there than back: 1.5 ms that the other three can see.
+  'one-asymmetric': {
+    ...family([...four.slice(0, 3), server('d', '30 ms', exponential('3 ms'), { out: { delay: '33 ms' } })]),
+    symmetric: false,
+  },
   'route-change': family([wan()], { faults: [{ use: 'delay-burst', at: '3 h', least: '5 ms', mean: 0 }] }),
 };
 

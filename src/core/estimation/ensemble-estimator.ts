@@ -10,7 +10,19 @@ import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
 import { intersect } from './selection.js';
 
 /** Parts that can be left out, for the table of what each is worth. */
-export const IDEAS = ['base-delay', 'queue-likelihood', 'queue-law', 'routes', 'steps', 'selection'] as const;
+export const IDEAS = [
+  'base-delay',
+  'queue-likelihood',
+  'queue-law',
+  'soft-ends',
+  'wander-bank',
+  'ageing',
+  'delay-deaf',
+  'routes',
+  'steps',
+  'selection',
+  'biases',
+] as const;
 export type Idea = (typeof IDEAS)[number];
 
 export interface EnsembleOptions {
@@ -64,6 +76,18 @@ export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
 
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
+
+/** The bank without some of its ideas; without a bank, one wander in the middle of the range. */
+function hypothesesWithout(
+  without: readonly Idea[],
+  hypotheses: readonly WanderHypothesis[],
+): readonly WanderHypothesis[] {
+  if (without.includes('wander-bank')) return [{ wander: 1e-8, ageing: 0, initialDrift: 5e-2, weight: 1 }];
+  return hypotheses.filter(
+    ({ ageing, delaysTell = true }) =>
+      !(ageing > 0 && without.includes('ageing')) && (delaysTell || !without.includes('delay-deaf')),
+  );
+}
 
 const DEFAULTS: Required<EnsembleOptions> = {
   without: [],
@@ -133,7 +157,14 @@ export class EnsembleEstimator {
   #steppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EnsembleOptions = {}) {
-    this.#options = { ...DEFAULTS, ...options };
+    const { without = [], hypotheses = DEFAULT_HYPOTHESES } = options;
+    this.#options = {
+      ...DEFAULTS,
+      ...options,
+      hypotheses: hypothesesWithout(without, hypotheses),
+      ...(without.includes('soft-ends') && { softness: 0 }),
+      ...(without.includes('biases') && { biasShare: 1e-12, ghostShare: 1e-12 }),
+    };
     this.#bank = this.#newBank();
   }
 
