@@ -1,4 +1,4 @@
-// npm run bench:ablation -- [DIR] [--seeds N] [--only peer|simulated] [--json]: what each idea of the default estimator is
+// npm run bench:ablation -- [DIR] [--seeds N] [--only peer|simulated] [--family NAME] [--json]: what each idea of the default estimator is
 // worth. On every recording of DIR, and on N realisations of every simulated family, the RMS error of the default with
 // one idea left out, as a multiple of the default's: above 1, the idea pays.
 import { existsSync, readdirSync } from 'node:fs';
@@ -10,7 +10,12 @@ import { FAMILIES, scenarioOf } from './families.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean' }, seeds: { type: 'string', default: '5' }, only: { type: 'string' } },
+  options: {
+    json: { type: 'boolean' },
+    seeds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    family: { type: 'string', multiple: true },
+  },
 });
 const folder = positionals[0] ?? fileURLToPath(new URL('../../shared/peer', import.meta.url));
 const seeds = Number(values.seeds);
@@ -55,7 +60,7 @@ if (values.only !== 'simulated' && existsSync(folder)) {
 }
 if (values.only !== 'peer') {
   result.simulated = await measure(
-    Object.keys(FAMILIES).map(name => [
+    (values.family ?? Object.keys(FAMILIES)).map(name => [
       name,
       Array.from({ length: seeds }, (_, i) => async () => {
         const { scenario } = await parseScenario(scenarioOf(name, i + 1, pipelines), name);

@@ -47,6 +47,8 @@ if (values.json) process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
 else {
   console.log('µs of CPU          a measurement   a question');
   for (const { servers, measurement, query } of rows) {
-    console.log(`${servers} server${servers > 1 ? 's' : ' '} ${measurement.toFixed(1).padStart(22)} ${query.toFixed(3).padStart(12)}`);
+    console.log(
+      `${servers} server${servers > 1 ? 's' : ' '} ${measurement.toFixed(1).padStart(22)} ${query.toFixed(3).padStart(12)}`,
+    );
   }
 }

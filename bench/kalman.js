@@ -82,7 +82,9 @@ if (values.json) process.stdout.write(`${JSON.stringify({ recordings, geometricM
 else {
   console.log(`µs RMS after warm-up       ${values.pipeline.padStart(14)}   tuned   ratio`);
   for (const { name, ours, tuned, ratio } of recordings) {
-    console.log(`${name.padEnd(26)} ${(ours * 1e6).toFixed(1).padStart(14)} ${(tuned * 1e6).toFixed(1).padStart(9)} ${ratio.toFixed(3)}`);
+    console.log(
+      `${name.padEnd(26)} ${(ours * 1e6).toFixed(1).padStart(14)} ${(tuned * 1e6).toFixed(1).padStart(9)} ${ratio.toFixed(3)}`,
+    );
   }
   console.log(`geometric mean ${geometricMean.toFixed(3)}`);
 }

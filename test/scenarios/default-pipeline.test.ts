@@ -12,13 +12,19 @@ const scenarios = readdirSync(folder).filter(
 );
 const KALMAN = ['kalman-drift', 'kalman-median'];
 
+// One realisation is luck (who is ahead after six hours without measurements is a matter of the last minutes before).
+const SEEDS = [1, 2, 3, 4, 5, 6];
+
 describe('the default pipeline', () => {
-  test.each(scenarios)('on %s is at most 2 %% worse than either Kalman pipeline', async file => {
+  test.each(scenarios)('on %s is not worse than either Kalman pipeline by 2 per cent, over six seeds', async file => {
     const { expectations: _, ...scenario } = parse(readFileSync(join(folder, file), 'utf8'));
-    if (scenario.world.kind !== undefined && scenario.world.kind !== 'simulated') return;
     const pipelines = await namedPipelines(['default', ...KALMAN]);
-    const summary = await runText(stringify({ ...scenario, pipelines }));
-    const rms = (name: string) => summary.pipelines.find(one => one.name === name)!.error!.rms;
+    const squares = new Map<string, number>();
+    for (const seed of SEEDS) {
+      const summary = await runText(stringify({ ...scenario, seed, pipelines, sampling: { interval: '10 s' } }));
+      for (const { name, error } of summary.pipelines) squares.set(name, (squares.get(name) ?? 0) + error!.rms ** 2);
+    }
+    const rms = (name: string) => Math.sqrt(squares.get(name)! / SEEDS.length);
     for (const other of KALMAN) expect(rms('default')).toBeLessThan(1.02 * rms(other));
   });
 });
