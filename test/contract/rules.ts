@@ -353,6 +353,35 @@ const RULES: Rules = {
       expect(make(descriptor).revise(points, occasion)).toEqual(revised);
     });
   },
+  discipline: descriptor => {
+    test('steers by finite amounts towards what is told, the same twice', () => {
+      const steer = () => {
+        const moves: [string, ...number[]][] = [];
+        const clock = {
+          step: (by: number) => void moves.push(['step', by]),
+          slew: (by: number, rate: number) => void moves.push(['slew', by, rate]),
+          setFrequency: (rate: number) => void moves.push(['frequency', rate]),
+        };
+        const discipline = make(descriptor);
+        for (const [offset, cause] of [
+          [5, 'first'],
+          [1e-3, 'update'],
+          [-2e-4, 'update'],
+          [0.3, 'update'],
+          [1, 'leap'],
+        ] as const) {
+          discipline.steer(frozen({ offset, drift: 12e-6, cause }), clock);
+          const [kind, by] = moves.findLast(([one]) => one !== 'frequency') ?? ['none', 0];
+          if (kind !== 'none') expect(Math.sign(by)).toBe(Math.sign(offset));
+        }
+        return moves;
+      };
+      const moves = steer();
+      expect(moves.length).toBeGreaterThan(0);
+      for (const [, ...amounts] of moves) for (const amount of amounts) expect(Number.isFinite(amount)).toBe(true);
+      expect(steer()).toEqual(moves);
+    });
+  },
   fault: descriptor => {
     // A predictor that answers NaN ends its run, with a message that names it: the pipeline has a test of its own.
     if (descriptor.name === 'predictor-nan') {

@@ -1,17 +1,9 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from 'yaml';
 import type { z } from 'zod';
 
-<<<<<<< HEAD
-
 import { InputError, unknownName } from '../errors.js';
-import { problemOf } from '../plugin/problem.js';
-
-=======
-
-import { InputError, nearest, unknownName } from '../errors.js';
 import { WALL } from '../pipeline/steered-wall.js';
-
->>>>>>> faults
+import { problemOf } from '../plugin/problem.js';
 
 import { findPlugin, type PluginChoice } from '../plugin/registry.js';
 import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';

@@ -431,12 +431,10 @@ export class Pipeline {
     const supervised = this.guard('supervisors', () => this.supervision?.supervise(estimate, this.history) ?? estimate);
     if (supervised !== estimate) this.check(supervised);
     this.inForce = supervised;
-<<<<<<< HEAD
-    if (timekeeper.adopt === undefined) return;
-    const now = this.world.clock.read();
-    this.guard('timekeeper', () => timekeeper.adopt!(supervised, previous, now, level));
-=======
-    timekeeper.adopt?.(supervised, previous, this.world.clock.read(), level);
+    if (timekeeper.adopt !== undefined) {
+      const now = this.world.clock.read();
+      this.guard('timekeeper', () => timekeeper.adopt!(supervised, previous, now, level));
+    }
     this.steer('update');
   }
 
@@ -447,7 +445,6 @@ export class Pipeline {
     const reading = this.world.clock.read();
     const later = { wall: reading.wall + 1, counter: reading.counter + 1 };
     wall.follow(this.tell(reading), this.tell(later), reading, cause);
->>>>>>> faults
   }
 
   private anchorOf({ at, offset }: Measurement): Anchor {

@@ -249,12 +249,8 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   private phaseAt(t: number): number {
-<<<<<<< HEAD
-    const phase = this.modelPhase(t) + this.missed + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
-=======
     if (this.pausedPhase !== undefined) return this.pausedPhase;
-    let phase = this.model.phase(t) + this.missed + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
->>>>>>> faults
+    let phase = this.modelPhase(t) + this.missed + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
     if (this.running.size > 0) {
       for (const { disturbance, since } of this.running) phase += disturbance.phase(Math.max(0, t - since));
     }

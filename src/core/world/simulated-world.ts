@@ -99,13 +99,8 @@ export class SimulatedWorld {
     const begin = (at: number): void => {
       this.truth.at(at, () => {
         if (timing.every !== undefined) begin(at + timing.every);
-<<<<<<< HEAD
-        if (chance !== undefined && !(chance.uniform() < timing.probability!)) return;
-        const end = guarded(name, () => fault.inject(target));
-=======
         if (strikes !== undefined && !(strikes.uniform() < timing.chance!)) return;
-        const end = fault.inject(target);
->>>>>>> faults
+        const end = guarded(name, () => fault.inject(target));
         report('begins');
         if (end !== undefined && timing.for !== undefined) {
           this.truth.at(at + timing.for, () => {
