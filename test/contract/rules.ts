@@ -372,7 +372,7 @@ const RULES: Rules = {
         ] as const) {
           discipline.steer(frozen({ offset, drift: 12e-6, cause }), clock);
           const [kind, by] = moves.findLast(([one]) => one !== 'frequency') ?? ['none', 0];
-          if (kind !== 'none') expect(Math.sign(by)).toBe(Math.sign(offset));
+          if (kind !== 'none') expect(Math.sign(by ?? 0)).toBe(Math.sign(offset));
         }
         return moves;
       };
