@@ -79,6 +79,7 @@ export async function execute({ scenario, file }: LoadedScenario, options: Execu
       sinks,
       ...(output && { outputFolder: output.path }),
       signal: abort.signal,
+      behaviour: true,
     });
     output?.end(summary.interrupted ? 'interrupted' : 'finished');
     if (output !== undefined && !options.json) process.stdout.write(`Files: ${output.shown}\n`);

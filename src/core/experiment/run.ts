@@ -38,7 +38,7 @@ import type { KnownClock } from '../world/simulated-clock.js';
 import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
 import { SimulatedWorld } from '../world/simulated-world.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
-import { judge } from './expectations.js';
+import { judge, wantsBehaviour } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
@@ -55,6 +55,8 @@ export interface RunInputs {
   readonly sinks?: readonly Sink[];
   readonly outputFolder?: string;
   readonly signal?: AbortSignal;
+  /** Scores how pipelines behave, too, also where no expectation asks for it. */
+  readonly behaviour?: boolean;
 }
 
 type Make = <K extends PluginKind>(kind: K, choice: PluginChoice, place: string, part: string) => PluginKinds[K];
@@ -140,7 +142,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ([name, given]) => new RecordedAnswers(name, level, given),
   );
   const from = stage.start + warmup;
-  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail);
+  const limits = inputs.behaviour || wantsBehaviour(scenario) ? scenario.metrics : undefined;
+  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail, limits);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -198,7 +201,10 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipeline.outcomes.subscribe({ next: outcome => guarded(() => record(outcome)), error: fail });
   });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
-  stage.strike(report);
+  stage.strike((part, what) => {
+    scorer.struck(part, stage.now(), what === 'begins');
+    report(part, what);
+  });
   for (const [, source] of sources) source.start();
 
   const started = stage.start;
@@ -217,7 +223,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const [, source] of sources) source.stop();
   for (const pipeline of pipelines) pipeline.trajectory?.end();
 
-  const results = scorer.summaries();
+  const results = scorer.summaries(stage.now());
   const summary: RunSummary = {
     scenario: scenario.name,
     seed: scenario.seed,

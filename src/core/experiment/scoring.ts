@@ -13,6 +13,7 @@ import {
   type Sink,
   timeOn,
 } from '../contracts/index.js';
+import { Behaviour, type BehaviourLimits } from '../metrics/behaviour.js';
 import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
 import { anchorAt } from '../pipeline/estimates.js';
@@ -64,6 +65,10 @@ export class Scorer {
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
   private readonly unknown: CorrectedTime;
+  /** Of the bare clock, then of the pipelines. */
+  private readonly behaviours: readonly Behaviour[] | undefined;
+  /** What the pipelines told at the last sample. */
+  private readonly told: CorrectedTime[] = [];
   private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
 
   constructor(
@@ -78,7 +83,11 @@ export class Scorer {
     start: number,
     /** Ends the run: a sink threw, outside any operator that would catch it. */
     private readonly fail: (error: unknown) => void,
+    /** How pipelines behave is scored, too. */
+    limits?: BehaviourLimits,
   ) {
+    this.behaviours =
+      limits && [level, ...pipelines.map(pipeline => pipeline.level)].map(of => new Behaviour(limits, warmup, of));
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.corrections = pipelines.map(() => new CorrectionScore());
@@ -94,11 +103,15 @@ export class Scorer {
     const { sinkGrids } = this;
     const from = Math.max(this.warmup, clock.from ?? this.warmup);
     const until = clock.to ?? Number.POSITIVE_INFINITY;
+    const first = this.behaviours === undefined ? from : (clock.from ?? Number.NEGATIVE_INFINITY);
     return to => {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
           const t = scoring.next;
-          if (t >= from && t <= until) this.scoreAgainstTruth(clock.sampleAt(t));
+          if (t < first || t > until) continue;
+          const now = clock.sampleAt(t);
+          if (t >= from) this.scoreAgainstTruth(now);
+          if (this.behaviours !== undefined) this.observe(this.behaviours, clock, t, now, t >= from);
         }
         return;
       }
@@ -109,6 +122,9 @@ export class Scorer {
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
           if (t >= from && t <= until) this.scoreAgainstTruth(now);
+          if (this.behaviours !== undefined && t >= first && t <= until) {
+            this.observe(this.behaviours, clock, t, now, t >= from);
+          }
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
@@ -178,6 +194,7 @@ export class Scorer {
       const { t, told, error, bareError } = sample;
       const accumulator = [this.bare, ...this.accumulators, ...this.answered][index]!;
       if (t >= this.warmup) accumulator.add(error!, bareError!, told);
+      this.behaviours?.[index]?.add(t, error!, told.uncertainty);
       this.notify(sink => sink.scored?.(sample));
     });
   }
@@ -192,6 +209,9 @@ export class Scorer {
     now: () => { readonly reading: ClockReading; readonly truth: ExchangeRecord['truth'] },
   ): void {
     if (record.t >= this.warmup) this.judgeCorrection(record, now);
+    if (this.behaviours !== undefined && record.taken.length > 0 && record.declined === undefined) {
+      this.behaviours[1 + this.pipelines.findIndex(({ name }) => name === record.pipeline)]!.applied(record.t);
+    }
     this.notify(sink => sink.round?.(record));
   }
 
@@ -238,15 +258,29 @@ export class Scorer {
     this.notify(sink => sink.event?.(record));
   }
 
-  summaries(): readonly PipelineSummary[] {
+  /** A fault begins or ends. */
+  struck(what: string, t: number, begins: boolean): void {
+    for (const behaviour of this.behaviours ?? []) {
+      if (begins) behaviour.struck(what, t);
+      else behaviour.over(t);
+    }
+  }
+
+  /** `end`: when the run ended, in its own time. */
+  summaries(end: number): readonly PipelineSummary[] {
+    const behaviourOf = (index: number): Pick<PipelineSummary, 'behaviour'> => {
+      const behaviour = this.behaviours?.[index]?.summary(end);
+      return behaviour === undefined ? {} : { behaviour };
+    };
     return [
-      this.bare.summary(BARE_CLOCK, this.level, this.reference),
+      { ...this.bare.summary(BARE_CLOCK, this.level, this.reference), ...behaviourOf(0) },
       ...this.pipelines.map((pipeline, index) => {
         const retrospective = this.retrospectives[index]?.summary('', this.level, this.reference).error;
         return {
           ...this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
           corrections: this.corrections[index]!.summary(),
           ...(retrospective && { retrospective }),
+          ...behaviourOf(1 + index),
         };
       }),
       ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
@@ -269,11 +303,35 @@ export class Scorer {
     this.bare.add(wallError, wallError, this.unknown);
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
+      this.told[i] = told;
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);
     }
     for (let i = 0; i < this.answers.length; i++) {
       const told = this.answers[i]!.tell(reading);
       this.answered[i]!.add(told.offset + wallError, wallError, told);
+    }
+  }
+
+  /** Scores how pipelines behave; `scored`: `scoreAgainstTruth` has just noted what they told. */
+  private observe(
+    behaviours: readonly Behaviour[],
+    clock: KnownClock,
+    t: number,
+    now: TrueReading,
+    scored: boolean,
+  ): void {
+    const { reading, counterError, wallError } = now;
+    behaviours[0]!.add(t, wallError, undefined);
+    let frequency: number | undefined;
+    for (let i = 0; i < this.pipelines.length; i++) {
+      const pipeline = this.pipelines[i]!;
+      const behaviour = behaviours[i + 1]!;
+      const told = scored ? this.told[i]! : pipeline.tell(reading);
+      behaviour.add(t, told.offset + (told.axis === 'counter' ? counterError : wallError), told.uncertainty);
+      if (!scored || !behaviour.wantsDrift || pipeline.estimate === undefined) continue;
+      frequency ??= clock.frequencyAt?.(t);
+      // An offset is what the clock lacks: on a clock that runs fast by y it changes by −y/(1 + y) a second.
+      if (frequency !== undefined) behaviour.drift(pipeline.estimate.drift + frequency / (1 + frequency));
     }
   }
 

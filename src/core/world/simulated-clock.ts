@@ -16,6 +16,8 @@ export interface KnownClock {
   readonly to?: number;
   /** The reading at true time t. One object for all calls: take what you need before the next. */
   sampleAt(t: number): Readonly<TrueReading>;
+  /** Fractional frequency error of the counter at true time t, s/s. */
+  frequencyAt?(t: number): number;
 }
 
 /**
