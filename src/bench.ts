@@ -1,3 +1,5 @@
 /** What the benchmarks in bench/ use of the built command. */
-export { openScenario } from './cli/scenario-files.js';
+export { namedPipelines } from './cli/pipelines.js';
+export { openTrace } from './cli/recordings.js';
+export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { runScenario } from './core/experiment/run.js';

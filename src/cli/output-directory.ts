@@ -63,6 +63,12 @@ export class OutputDirectory {
     this.write();
   }
 
+  /** A phase of a pipeline begins at `t` seconds of the run. */
+  phase(part: string, name: string, t: number): void {
+    const phases = (this.manifest['phases'] ?? {}) as Record<string, Record<string, number>>;
+    this.add({ phases: { ...phases, [part]: { ...phases[part], [name]: t } } });
+  }
+
   end(status: 'finished' | 'interrupted' | 'failed'): void {
     this.manifest = { ...this.manifest, status, ended: new Date().toISOString() };
     this.write();

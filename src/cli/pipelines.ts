@@ -6,7 +6,7 @@ import { loadPipelines } from '../core/experiment/load-scenario.js';
 import { readText, withPlugins } from './scenario-files.js';
 
 /** The comparison that `replay` and `live` make unless told otherwise: from the simplest way to the good ones. */
-const DEFAULT = ['offset-only', 'regression', 'kalman-hold', 'kalman-drift', 'kalman-anchored'];
+const DEFAULT = ['default', 'offset-only', 'regression', 'kalman-hold', 'kalman-drift', 'kalman-anchored'];
 
 /**
  * Pipelines as entries for a scenario's `pipelines`, all defaults filled in. A name is that of a shipped pipeline

@@ -1,6 +1,8 @@
+import { dirname, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
+import { PHASE } from '../core/pipeline/phases.js';
 import { makeSink } from './make-sink.js';
 import { OutputDirectory } from './output-directory.js';
 import { openRecording } from './recordings.js';
@@ -40,8 +42,20 @@ export interface ExecuteOptions {
   readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
 }
 
+/** A replayed world's paths are relative to its scenario file: the resolved scenario that is kept stands elsewhere. */
+function withAbsolutePaths({ scenario, file }: LoadedScenario): LoadedScenario['scenario'] {
+  const { world } = scenario;
+  if (world.kind !== 'replayed') return scenario;
+  const from = dirname(file);
+  const { trace, truth, ...rest } = world;
+  const paths = { trace: resolve(from, trace), ...(truth !== undefined && { truth: resolve(from, truth) }) };
+  return { ...scenario, world: { ...rest, ...paths } };
+}
+
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
-export async function execute({ scenario, file }: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
+export async function execute(loaded: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
+  const { file } = loaded;
+  const scenario = withAbsolutePaths(loaded);
   const { world } = scenario;
   const recording =
     world.kind === 'replayed' ? (options.recording ?? (await openRecording(world, file, options.plugin))) : undefined;
@@ -56,6 +70,9 @@ export async function execute({ scenario, file }: LoadedScenario, options: Execu
     sinks.push({
       start: ({ clock }) => {
         if (clock !== undefined) output.add({ clock });
+      },
+      event: ({ t, part, what }) => {
+        if (what.startsWith(PHASE)) output.phase(part, what.slice(PHASE.length), t);
       },
     });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));

@@ -5,7 +5,7 @@ import { loadAllPlugins, loadPlugins } from '../plugins/index.js';
 import { loadExternalPlugins } from './external-plugins.js';
 
 /** What scenarios use without naming it: the defaults of the schemas. */
-const DEFAULTS = ['oscillator', 'fixed', 'kalman', 'drift', 'ntp', 'replay', 'system', 'udp'];
+const DEFAULTS = ['ensemble', 'oscillator', 'fixed', 'kalman', 'drift', 'ntp', 'replay', 'system', 'udp'];
 const SINKS = ['csv', 'summary-json', 'table', 'progress', 'log'];
 
 /** Reads a text file for people: one clear error if it cannot be read. */

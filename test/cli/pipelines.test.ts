@@ -17,8 +17,9 @@ function file(name: string, text: string): string {
 const named = async (...names: string[]) =>
   (await namedPipelines(names)).map(entry => (entry as { name: string }).name);
 
-test('without names there is a comparison from offset-only to a Kalman filter with each timekeeper', async () => {
+test('without names there is a comparison: the default, and from offset-only to a Kalman filter with each timekeeper', async () => {
   expect((await namedPipelines(undefined)).map(entry => (entry as { name: string }).name)).toEqual([
+    'default',
     'offset-only',
     'regression',
     'kalman-hold',

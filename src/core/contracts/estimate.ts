@@ -4,7 +4,8 @@ import type { Axis, ClockReading } from './clock.js';
  * What is believed of the local clock at one reading of it. SI units: seconds and seconds per second.
  *
  * The offset at a later time t on the axis is offset + drift·τ with τ = t − at, its variance
- * p00 + 2τ·p01 + τ²·p11 + whiteFm·τ + randomWalkFm·τ³/3, its maximum error maxError + maxErrorRate·τ.
+ * p00 + 2τ·p01 + τ²·p11 + whiteFm·τ + randomWalkFm·τ³/3, its maximum error maxError + maxErrorRate·τ. An estimate with
+ * a `relaxation` bends: its drift goes to a long-term mean (see {@link offsetAfter}).
  */
 export interface Estimate {
   readonly at: ClockReading;
@@ -25,6 +26,10 @@ export interface Estimate {
   readonly maxErrorRate: number;
   /** What produced it: the name of a predictor or corrector. */
   readonly by: string;
+  /** The drift goes to `meanDrift` (s/s) with the time constant `time` (s of the axis). Left out: it stays. */
+  readonly relaxation?: { readonly meanDrift: number; readonly time: number };
+  /** Sizes of the error, in standard deviations, that hold 68 % and 95 % of it, where it is not normal (1 and 1.96). */
+  readonly quantiles?: { readonly at68: number; readonly at95: number };
   /** Where the drift comes from, if it is not from what `by` names: e.g. "regression of 10 measurements". */
   readonly driftBy?: string;
   /** Seconds of the axis after which it is too old to tell from: then the bare clock is told. Left out: never. */
@@ -60,6 +65,17 @@ export interface CorrectedTime {
 export function bounds(told: CorrectedTime): { readonly earliest: number; readonly latest: number } | undefined {
   if (told.maxError === undefined) return undefined;
   return { earliest: told.time - told.maxError, latest: told.time + told.maxError };
+}
+
+/**
+ * The offset τ seconds after the estimate, s: offset + drift·τ, or, with a relaxation to mean m with time constant T,
+ * offset + m·τ + (drift − m)·T·(1 − e^(−τ/T)).
+ */
+export function offsetAfter(estimate: Estimate, tau: number): number {
+  const { offset, drift, relaxation } = estimate;
+  if (relaxation === undefined) return offset + drift * tau;
+  const { meanDrift, time } = relaxation;
+  return offset + meanDrift * tau + (drift - meanDrift) * time * -Math.expm1(-tau / time);
 }
 
 /** Variance of the offset at τ seconds after the estimate, s². See {@link Estimate}. */

@@ -10,7 +10,8 @@ import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
 import { intersect } from './selection.js';
 
 /** Parts that can be left out, for the table of what each is worth. */
-export type Idea = 'base-delay' | 'queue-likelihood' | 'queue-law' | 'routes' | 'steps' | 'selection';
+export const IDEAS = ['base-delay', 'queue-likelihood', 'queue-law', 'routes', 'steps', 'selection'] as const;
+export type Idea = (typeof IDEAS)[number];
 
 export interface EnsembleOptions {
   readonly without?: readonly Idea[];

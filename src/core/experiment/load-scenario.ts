@@ -85,7 +85,7 @@ export function loadPipelines(text: string, file: string): readonly PipelineSpec
   const { pipelines } = ScenarioSchema.shape;
   if (document.isList) return document.read(pipelines, []);
   if (document.isMap && document.has('pipelines')) return document.read(pipelines, ['pipelines']);
-  if (document.isMap) return [document.read(pipelines.element, [])];
+  if (document.isMap) return [document.read(pipelines.unwrap().element, [])];
   throw new InputError(file, 'expected a pipeline (a map with `name`, `corrector`, …), a list of them, or a scenario');
 }
 
@@ -189,7 +189,7 @@ function knownKeys(_issue: z.core.$ZodIssue): readonly string[] {
 /** Keys of a scenario, for "did you mean". */
 const KEYS = [
   ...Object.keys(ScenarioSchema.shape),
-  ...Object.keys(ScenarioSchema.shape.pipelines.element.in.shape),
+  ...Object.keys(ScenarioSchema.shape.pipelines.unwrap().element.in.shape),
   ...['clock', 'servers', 'faults', 'trace', 'truth', 'format', 'network', 'interval', 'jitter', 'atMost', 'atLeast'],
   ...['delay', 'loss', 'out', 'back', 'timeError', 'frequencyError', 'processing', 'stratum', 'leap', 'rootDelay'],
   ...['rootDispersion', 'precision', 'referenceId', 'metric', 'pipeline', 'at', 'for', 'every', 'use'],

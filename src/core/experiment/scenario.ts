@@ -239,7 +239,11 @@ export const ScenarioSchema = z
     sources: z.record(NAME, choice('source', 'Asks servers, or reads the recording.')).optional().meta({
       description: 'Sources by name; left out, one that asks every server every 64 s (or plays the recording).',
     }),
-    pipelines: z.array(PipelineEntry).min(1).meta({ description: 'What is compared, all on one realisation.' }),
+    pipelines: z
+      .array(PipelineEntry)
+      .min(1)
+      .meta({ description: 'What is compared, all on one realisation; left out: the default estimator.' })
+      .prefault([{ name: 'default', corrector: 'ensemble' }]),
     sampling: z
       .strictObject({
         interval: duration('The grid on which errors against truth are scored.').prefault('1 s'),

@@ -39,7 +39,7 @@ export function chiSquaredQuantile(probability: number, degrees: number): number
 }
 
 /** The regularised lower incomplete gamma function P(a, x): a series below its mean, else a continued fraction. */
-function lowerGamma(a: number, x: number): number {
+export function lowerGamma(a: number, x: number): number {
   if (x <= 0) return 0;
   const front = Math.exp(a * Math.log(x) - x - logGamma(a));
   if (x < a + 1) {

@@ -4,6 +4,7 @@ import {
   type ClockReading,
   type Estimate,
   type Measurement,
+  offsetAfter,
   PHI,
   timeOn,
 } from '../contracts/index.js';
@@ -52,15 +53,15 @@ export function propagate(
   by: string,
   noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
 ): Estimate {
-  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate } = estimate;
+  const { axis, drift, p00, p01, p11, maxError, maxErrorRate: rate, relaxation, quantiles } = estimate;
   const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
   return {
     at,
     axis,
-    offset: offset + drift * tau,
-    drift,
+    offset: offsetAfter(estimate, tau),
+    drift: relaxation === undefined ? drift : relaxed(drift, relaxation, tau),
     p00: p00 + tau * (2 * p01 + tau * p11) + age * (whiteFm + (randomWalkFm * age * age) / 3),
     p01: p01 + p11 * tau + (randomWalkFm * age * tau) / 2,
     p11: p11 + randomWalkFm * age,
@@ -69,7 +70,13 @@ export function propagate(
     maxError: maxError + rate * age,
     maxErrorRate: rate,
     by,
+    ...(relaxation !== undefined && { relaxation }),
+    ...(quantiles !== undefined && { quantiles }),
   };
+}
+
+function relaxed(drift: number, { meanDrift, time }: NonNullable<Estimate['relaxation']>, tau: number): number {
+  return meanDrift + (drift - meanDrift) * Math.exp(-tau / time);
 }
 
 /** The same belief at another reading, under the same names. */
@@ -86,7 +93,8 @@ export function carry(estimate: Estimate, at: ClockReading): Estimate {
 
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
-  if (estimate.driftBy !== undefined || estimate.goodFor !== undefined) return { ...estimate, anchor };
+  const { driftBy, goodFor, relaxation, quantiles } = estimate;
+  if ((driftBy ?? goodFor ?? relaxation ?? quantiles) !== undefined) return { ...estimate, anchor };
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
   return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

@@ -2,6 +2,9 @@ import { catchError, concat, EMPTY, ignoreElements, NEVER, type Observable, of, 
 import type { Predictor, WorldScheduler } from '../contracts/index.js';
 import { loadingOf } from './loading.js';
 
+/** A pipeline reports the beginning of each phase as this and the phase's name. */
+export const PHASE = 'phase ';
+
 /** Until `running`, measurements are served directly. */
 export type Phase = 'loading-model' | 'warm-up' | 'running';
 

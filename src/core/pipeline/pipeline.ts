@@ -28,7 +28,7 @@ import { InputError } from '../errors.js';
 import { COMBINED } from './combined.js';
 import { anchorAt, carry } from './estimates.js';
 import { MeasurementRing } from './measurement-log.js';
-import { type Phase, phasesOf } from './phases.js';
+import { PHASE, type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
 import { Supervision } from './supervision.js';
 import { Trajectory } from './trajectory.js';
@@ -150,7 +150,7 @@ export class Pipeline {
     return phasesOf(this.world.scheduler, predictor, phases?.warmUp ?? 0, why => report?.(why)).pipe(
       tap(phase => {
         this.phase = phase;
-        report?.(`phase ${phase}`);
+        report?.(`${PHASE}${phase}`);
       }),
       ignoreElements(),
     );

@@ -29,16 +29,28 @@ export function timeWith(
   level: number,
 ): CorrectedTime {
   const age = timeOn(estimate.axis, reading) - timeOn(estimate.axis, estimate.at);
-  const variance = varianceAfter(estimate, age);
+  // A negative covariance makes the variance shrink at first; the interval does not: it never narrows with age.
+  const variance = Math.max(estimate.p00, varianceAfter(estimate, age));
   return {
     time: timeOn(axis, reading) + offset,
     offset,
     axis,
-    uncertainty: normalQuantile(level) * Math.sqrt(variance),
+    uncertainty: quantileOf(estimate, level) * Math.sqrt(variance),
     level,
     maxError: estimate.maxError + estimate.maxErrorRate * Math.abs(age),
     by: estimate.by,
   };
+}
+
+/** How many standard deviations of an estimate hold its error at a level. */
+function quantileOf({ quantiles }: Estimate, level: number): number {
+  const normal = normalQuantile(level);
+  if (quantiles === undefined) return normal;
+  // How much wider than a normal law's, between the two levels that are known (in the normal law's own deviations).
+  const narrow = quantiles.at68 / 0.994457883209753;
+  const wide = quantiles.at95 / 1.959963984540054;
+  const share = Math.min(1, Math.max(0, (normal - 0.994457883209753) / (1.959963984540054 - 0.994457883209753)));
+  return normal * (narrow + share * (wide - narrow));
 }
 
 let lastLevel = 0.95;

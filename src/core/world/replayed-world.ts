@@ -260,6 +260,7 @@ export class RecordedClock implements KnownClock {
  */
 class PlayedClock implements CounterOfTruth {
   private index = -1;
+  private readonly listeners: (() => void)[] = [];
 
   constructor(
     private readonly readings: readonly ClockReading[],
@@ -269,6 +270,12 @@ class PlayedClock implements CounterOfTruth {
   /** Event `index` happens now. */
   reached(index: number): void {
     this.index = index;
+    for (const listener of this.listeners) listener();
+  }
+
+  /** The rate to the next event is another one. */
+  onRateStep(listener: () => void): void {
+    this.listeners.push(listener);
   }
 
   readAt(t: number): ClockReading {

@@ -12,7 +12,8 @@ const BANNER = /^=+$|^\s*Date \(UTC\) Time\s/;
 const ROW = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+\s+[N+?-]\s+\d+ [01]{3} [01]{3} [01]{1,4}\s/;
 const FIELDS = 17;
 
-const DISCIPLINED = 'The local clock is the system clock as chronyd had corrected it by then; times are whole seconds.';
+const DISCIPLINED =
+  'The local clock is the one that chronyd keeps (corrected, unless its servers are noselect); times are whole seconds.';
 
 const LEAPS: Readonly<Record<string, number>> = { N: 0, '+': 1, '-': 2, '?': 3 };
 
@@ -22,8 +23,7 @@ const TESTS = ['duplicate', 'bogus origin', 'invalid time stamps', 'not authenti
 /**
  * chronyd's measurements.log, as `log measurements` or `log rawmeasurements` writes it (both write this one file; the
  * second also packets that fail RFC 5905's tests, which are failures here). chronyd's own judgement of the delay (tests
- * A to C) is not taken over, only a synchronisation loop (test D). Offsets are those of the system clock as chronyd has
- * corrected it; times are whole seconds, so that what a server said within one second counts as one round.
+ * A to C) is not taken over, only a synchronisation loop (test D). Offsets are against the time that chronyd keeps; times are whole seconds, so that what a server said within one second counts as one round.
  */
 @plugin({
   kind: 'format',

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { ExchangeRecord, RoundRecord, RunInfo, Sample, Sink } from '../../core/contracts/index.js';
+import type { EventRecord, ExchangeRecord, RoundRecord, RunInfo, Sample, Sink } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { OutputFolder } from '../../core/plugin/tokens.js';
@@ -22,12 +22,19 @@ const MEASUREMENT_COLUMNS =
   'group,source,type,reason,open,sent_wall_s,sent_counter_s,arrived_wall_s,arrived_counter_s,receive_s,transmit_s,leap,' +
   'stratum,precision_s,root_delay_s,root_dispersion_s,reference_id,truth_t_s,truth_wall_error_s,truth_counter_error_s';
 const SAMPLE_COLUMNS = 't_s,wall_s,counter_s,told_s,offset_s,uncertainty_s,level,max_error_s,by,error_s,bare_error_s';
-const ESTIMATE_COLUMNS = 't_s,at_wall_s,at_counter_s,offset_s,drift,p00,p01,p11,max_error_s,by,used,not_used';
+const ESTIMATE_COLUMNS =
+  't_s,at_wall_s,at_counter_s,offset_s,drift,p00,p01,p11,max_error_s,by,drift_by,prior_offset_s,prior_drift,declined,' +
+  'used,not_used';
+const EVENT_COLUMNS = 't_s,part,what';
+
+/** What the names of the parts of pipelines begin with. */
+const PIPELINES = 'pipelines/';
 
 /**
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
- * `estimates-NAME.csv`, one row a round. Numbers are written so that they read back as the same doubles.
+ * `estimates-NAME.csv`, one row a round. Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
+ * told before it was used. `events.csv` holds what the pipelines' plugins reported. Numbers are written so that they read back as the same doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
 export class CsvSink implements Sink {
@@ -35,6 +42,7 @@ export class CsvSink implements Sink {
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
   private flushed = performance.now();
+  private reference: RunInfo['reference'] = 'truth';
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
@@ -45,7 +53,8 @@ export class CsvSink implements Sink {
     this.folder = folder;
   }
 
-  start({ epoch, pipelines }: RunInfo): void {
+  start({ epoch, pipelines, reference }: RunInfo): void {
+    this.reference = reference;
     const measurements = this.file('measurements', MEASUREMENT_COLUMNS, `# escapement-measurements 1, epoch ${epoch}`);
     measurements.flush();
     for (const name of ['bare-clock', ...pipelines]) this.file(`samples-${name}`, SAMPLE_COLUMNS);
@@ -55,8 +64,9 @@ export class CsvSink implements Sink {
   exchange({ t, event, group, open, truth }: ExchangeRecord): void {
     const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
     const file = this.file('measurements', MEASUREMENT_COLUMNS);
-    const owed = Object.entries(open)
-      .map(([name, count]) => `${name}:${count}`)
+    const owed = Object.keys(open)
+      .sort()
+      .map(name => `${name}:${open[name]}`)
       .join(' ');
     if (event.type === 'exchange') {
       const { source, sent, arrived, ...rest } = event.exchange;
@@ -74,23 +84,29 @@ export class CsvSink implements Sink {
     }
   }
 
-  sample({ t, pipeline, reading, told, error, bareError }: Sample): void {
-    this.file(`samples-${pipeline}`, SAMPLE_COLUMNS).row(
-      `${t},${reading.wall},${reading.counter},${told.time},${told.offset},${told.uncertainty ?? ''},${told.level},` +
-        `${told.maxError ?? ''},${text(told.by)},${error ?? ''},${bareError ?? ''}`,
-    );
+  sample(sample: Sample): void {
+    this.file(`samples-${sample.pipeline}`, SAMPLE_COLUMNS).row(rowOf(sample));
   }
 
-  round({ t, pipeline, estimate, verdicts }: RoundRecord): void {
+  scored(sample: Sample): void {
+    if (this.reference === 'ntp') this.file(`scored-${sample.pipeline}`, SAMPLE_COLUMNS).row(rowOf(sample));
+  }
+
+  event({ t, part, what }: EventRecord): void {
+    if (part.startsWith(PIPELINES)) this.file('events', EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
+  }
+
+  round({ t, pipeline, estimate, prior, declined, verdicts }: RoundRecord): void {
     const state =
       estimate === undefined
-        ? ',,,,,,,,'
+        ? ',,,,,,,,,'
         : `${estimate.at.wall},${estimate.at.counter},${estimate.offset},${estimate.drift},${estimate.p00},` +
-          `${estimate.p01},${estimate.p11},${estimate.maxError},${text(estimate.by)}`;
+          `${estimate.p01},${estimate.p11},${estimate.maxError},${text(estimate.by)},${text(estimate.driftBy ?? '')}`;
+    const before = `${prior?.offset ?? ''},${prior?.drift ?? ''},${text(declined ?? '')}`;
     const used = verdicts.filter(verdict => verdict.used).map(({ source }) => source);
     const left = verdicts.filter(verdict => !verdict.used).map(({ source, reason }) => `${source}: ${reason}`);
     this.file(`estimates-${pipeline}`, ESTIMATE_COLUMNS).row(
-      `${t},${state},${text(used.join('; '))},${text(left.join('; '))}`,
+      `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))}`,
     );
   }
 
@@ -116,6 +132,13 @@ export class CsvSink implements Sink {
     }
     return file;
   }
+}
+
+function rowOf({ t, reading, told, error, bareError }: Sample): string {
+  return (
+    `${t},${reading.wall},${reading.counter},${told.time},${told.offset},${told.uncertainty ?? ''},${told.level},` +
+    `${told.maxError ?? ''},${text(told.by)},${error ?? ''},${bareError ?? ''}`
+  );
 }
 
 /** A field on one line: line ends become blanks, so that a line is always a row. */

@@ -3,6 +3,7 @@ import {
   type ClockReading,
   type CorrectedTime,
   type Estimate,
+  offsetAfter,
   type Timekeeper,
   timeOn,
 } from '../../core/contracts/index.js';
@@ -21,7 +22,7 @@ const Options = z.strictObject({});
 export class DriftTimekeeper implements Timekeeper {
   tell(estimate: Estimate | undefined, reading: ClockReading, level: number): CorrectedTime {
     if (estimate === undefined) return bareTime(reading, level);
-    const { axis, at, offset, drift } = estimate;
-    return timeWith(estimate, reading, axis, offset + drift * (timeOn(axis, reading) - timeOn(axis, at)), level);
+    const { axis, at } = estimate;
+    return timeWith(estimate, reading, axis, offsetAfter(estimate, timeOn(axis, reading) - timeOn(axis, at)), level);
   }
 }

@@ -1,3 +1,4 @@
+import { inject } from 'inversify';
 import { z } from 'zod';
 import {
   type ClockReading,
@@ -7,13 +8,17 @@ import {
   timeOn,
 } from '../../core/contracts/index.js';
 import { bareTime, timeWith } from '../../core/pipeline/telling.js';
-import { plugin } from '../../core/plugin/registry.js';
+import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 
-const Options = z.strictObject({});
+const Options = z.strictObject({
+  elapsed: z.enum(['counter', 'wall']).default('counter').meta({
+    description: 'Which clock counts the time since the anchor; `wall`, as the original did, walks into steps of it.',
+  }),
+});
 
 /**
  * Walks from the last measurement: a_true + e·(1 + drift), with e the time that the counter has counted since
- * (ChronoTick's Fix 2). Steps of the wall clock do not reach it; the noise of that one measurement does, in full. Until
+ * (ChronoTick's Fix 2; `elapsed: wall` counts it as the original's script did). Steps of the wall clock do not reach it; the noise of that one measurement does, in full. Until
  * there is a measurement to walk from it equals `drift`.
  */
 @plugin({
@@ -23,6 +28,8 @@ const Options = z.strictObject({});
   options: Options,
 })
 export class NtpAnchoredTimekeeper implements Timekeeper {
+  constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
+
   tell(estimate: Estimate | undefined, reading: ClockReading, level: number): CorrectedTime {
     if (estimate === undefined) return bareTime(reading, level);
     const { anchor, axis, at, drift } = estimate;
@@ -30,9 +37,10 @@ export class NtpAnchoredTimekeeper implements Timekeeper {
       const walked = estimate.offset + drift * (timeOn(axis, reading) - timeOn(axis, at));
       return timeWith(estimate, reading, axis, walked, level);
     }
-    const elapsed = reading.counter - anchor.at.counter;
-    const offset = anchor.time - anchor.at.counter + drift * elapsed;
-    const told = timeWith(estimate, reading, 'counter', offset, level);
+    const walkedOn = this.options.elapsed;
+    const elapsed = timeOn(walkedOn, reading) - timeOn(walkedOn, anchor.at);
+    const offset = anchor.time - timeOn(walkedOn, anchor.at) + drift * elapsed;
+    const told = timeWith(estimate, reading, walkedOn, offset, level);
     // The estimate's bounds are about the estimate's own time: they widen by how far the walk is from that.
     const believed = timeOn(axis, reading) + estimate.offset + drift * (timeOn(axis, reading) - timeOn(axis, at));
     const apart = Math.abs(told.time - believed);

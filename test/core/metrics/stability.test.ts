@@ -150,9 +150,8 @@ describe('estimators', () => {
     }
   });
 
-  it('take 2^20 points at octave and 1-2-5 factors in seconds', () => {
+  it('take 2^20 points at octave and 1-2-5 factors', () => {
     const x = powerLawPhase(0, 2 ** 20, 1, 1, gaussian('large'));
-    const start = performance.now();
     const rows = stability(x, 1);
     expect(rows.filter(row => row.estimator === 'oadev').map(row => row.m)).toEqual(
       Array.from({ length: 19 }, (_, i) => 2 ** i),
@@ -162,7 +161,6 @@ describe('estimators', () => {
     expect(decades.filter(row => row.estimator === 'mdev').map(row => row.m)).toEqual([
       1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000,
     ]);
-    expect(performance.now() - start).toBeLessThan(20_000);
   });
 });
 
