@@ -44,12 +44,12 @@ export function parseQuantity(value: unknown, dimension: Dimension): number | st
   const match = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(\S*)\s*$/i.exec(value);
   if (!match) return `${expected}, found '${value}'`;
   const [, digits, unit] = match;
-  if (unit === '') return Number(digits);
-  const factor = (UNITS[dimension] as Record<string, number>)[unit ?? ''];
+  const factor = unit === '' ? 1 : (UNITS[dimension] as Record<string, number>)[unit ?? ''];
   if (factor === undefined)
     return `${expected}, found unit '${unit}' (known: ${Object.keys(UNITS[dimension]).join(', ')})`;
   // Dividing by the reciprocal keeps 200 ms at exactly 0.2.
-  return factor >= 1 ? Number(digits) * factor : Number(digits) / Math.round(1 / factor);
+  const si = factor >= 1 ? Number(digits) * factor : Number(digits) / Math.round(1 / factor);
+  return Number.isFinite(si) ? si : `${expected}, found '${value}'`;
 }
 
 interface Limits {
@@ -106,7 +106,8 @@ export function formatTime(seconds: number | null | undefined, sign = false): st
   const size = Math.abs(seconds);
   const [, unit, factor] = STEPS.find(([from]) => size >= from * 0.9995) ?? [0, 'ps', 1e12];
   const value = seconds * factor;
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)) + 1e-9));
+  const rounded = Number(Math.abs(value).toPrecision(3));
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(rounded) + 1e-9));
   return `${sign && seconds > 0 ? '+' : ''}${value.toFixed(Math.min(digits, 3))} ${unit}`;
 }
 

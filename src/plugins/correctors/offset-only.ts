@@ -29,15 +29,17 @@ export class OffsetOnlyCorrector implements Corrector {
       return firstEstimate(measurement, axis, drift, { whiteFm: 0, randomWalkFm: 0 }, 'offset-only');
     }
     const keep = 1 - strength;
+    // The drift is never measured here: its uncertainty stays what it was at the start, and the covariance with it.
+    const p11 = Math.min(prior.p11, drift ** 2);
+    const share = prior.p11 === 0 ? 0 : Math.sqrt(p11 / prior.p11);
     const offset = keep * prior.offset + strength * measurement.offset;
     return {
       ...prior,
       at: measurement.at,
       offset,
       p00: keep ** 2 * prior.p00 + strength ** 2 * measurement.uncertainty ** 2,
-      p01: keep * prior.p01,
-      // The drift is never measured here: its uncertainty stays what it was at the start.
-      p11: Math.min(prior.p11, drift ** 2),
+      p01: share * keep * prior.p01,
+      p11,
       maxError: measurement.rootDistance + Math.abs(offset - measurement.offset),
       maxErrorRate: maxErrorRate(drift ** 2),
       by: 'offset-only',

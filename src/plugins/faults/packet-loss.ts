@@ -15,7 +15,13 @@ const Options = z.strictObject({
 });
 
 /** Packets are lost independently of each other. */
-@plugin({ kind: 'fault', name: 'packet-loss', summary: 'Loses packets at random', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'packet-loss',
+  summary: 'Loses packets at random',
+  options: Options,
+  chaos: random => ({ probability: 0.1 + 0.8 * random.uniform() }),
+})
 export class PacketLoss implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import type { PipelineSummary } from '../../../src/core/contracts/index.js';
+import { judge, metricOf } from '../../../src/core/experiment/expectations.js';
+import { METRICS, type Metric } from '../../../src/core/experiment/scenario.js';
+
+const summary: PipelineSummary = {
+  name: 'kalman',
+  samples: 100,
+  error: { mae: 1e-3, rms: 2e-3, std: 1.5e-3, bias: -4e-4, p50: 8e-4, p95: 3e-3, p99: 4e-3, max: 5e-3 },
+  winRate: 0.75,
+  bounds: { level: 0.95, coverage: 0.9, meanWidth: 1e-2, maxErrorCoverage: 1, maxErrorMeanWidth: 2e-2 },
+  convergence: [{ within: 1e-3, by: 210 }],
+  frequency: { rms: 1e-6, max: 4e-6 },
+  reference: 'truth',
+};
+const unscored: PipelineSummary = { ...summary, name: 'silent', error: null, winRate: null };
+
+const one = (metric: Metric, limits: { atMost?: number; atLeast?: number }, pipeline = 'kalman') =>
+  judge(
+    [{ pipeline, metric, within: undefined, atMost: limits.atMost, atLeast: limits.atLeast }],
+    [summary, unscored],
+  )[0]!;
+
+describe('expectations', () => {
+  test('know every metric', () => {
+    for (const metric of Object.keys(METRICS) as Metric[])
+      expect(typeof metricOf(summary, metric, 1e-3)).toBe('number');
+    expect(metricOf(summary, 'error.p99')).toBe(4e-3);
+    expect(metricOf(summary, 'winRate')).toBe(0.75);
+    expect(metricOf(summary, 'bounds.maxErrorMeanWidth')).toBe(2e-2);
+  });
+
+  test('hold at their limit and break beyond it', () => {
+    expect(one('error.rms', { atMost: 2e-3 })).toEqual({
+      pipeline: 'kalman',
+      metric: 'error.rms',
+      limit: '≤ 2.00 ms',
+      found: 2e-3,
+      holds: true,
+    });
+    expect(one('error.rms', { atMost: 1.9e-3 }).holds).toBe(false);
+    expect(one('winRate', { atLeast: 0.75 })).toMatchObject({ limit: '≥ 0.75', holds: true });
+    expect(one('winRate', { atLeast: 0.76 }).holds).toBe(false);
+    expect(one('bounds.coverage', { atLeast: 0.8, atMost: 0.85 })).toMatchObject({
+      limit: '≤ 0.85 and ≥ 0.8',
+      holds: false,
+    });
+  });
+
+  test('judge a bias by its size', () => {
+    expect(one('error.bias', { atMost: 5e-4 })).toMatchObject({ found: -4e-4, holds: true });
+    expect(one('error.bias', { atMost: 3e-4 }).holds).toBe(false);
+  });
+
+  test('are broken by what could not be measured', () => {
+    expect(one('error.rms', { atMost: 1 }, 'silent')).toMatchObject({ found: null, holds: false });
+    expect(one('winRate', { atLeast: 0 }, 'silent')).toMatchObject({ found: null, holds: false });
+    expect(one('error.rms', { atMost: 1 }, 'nobody')).toMatchObject({ found: null, holds: false });
+  });
+});
