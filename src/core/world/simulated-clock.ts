@@ -205,7 +205,9 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
       const now = this.truth.time;
       this.pausedAt = undefined;
       this.stopped = undefined;
-      const missed = -(now - from) - (this.phaseAt(now) - this.phaseAt(from));
+      // In this order: an oscillator's noise does not run backwards.
+      const phase = this.phaseAt(from);
+      const missed = -(now - from) - (this.phaseAt(now) - phase);
       this.missed += missed;
       // After a suspend the wall clock is set from one that ran on; a frozen guest knows nothing of the time it lost.
       if (kind === 'suspend') this.wallStep += -missed + wallError;
