@@ -18,7 +18,10 @@ import { isPromise } from '../../core/world/scheduler.js';
 const Options = z.strictObject({
   predictor: choice('predictor', 'Whose offset is kept.').prefault('last-value'),
   measurements: z.int().min(2).default(10).meta({ description: 'The drift is regressed over this many of the last.' }),
-  method: z.enum(['least-squares', 'theil-sen']).default('least-squares'),
+  method: z
+    .enum(['least-squares', 'theil-sen'])
+    .default('least-squares')
+    .meta({ description: 'How the line is laid through the measurements.' }),
   fallback: z.enum(['measurements', 'predictions']).default('measurements').meta({
     description: 'With fewer: the slope between the two latest measurements, or (the text) between two predictions.',
   }),
