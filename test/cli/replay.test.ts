@@ -112,7 +112,9 @@ describe('a run, replayed from its own measurements', () => {
       seed: '7',
     });
     expectSame(filesOf(again, 'estimates-'), filesOf(run, 'estimates-'), withoutFirstColumn);
-    expect(summary.pipelines).toEqual((await replayed(run)).pipelines);
+    // Ages and the instant of convergence are counted in the run's time, which was shifted.
+    const scores = (pipelines: typeof summary.pipelines) => pipelines.map(({ behaviour: _, ...scored }) => scored);
+    expect(scores(summary.pipelines)).toEqual(scores((await replayed(run)).pipelines));
   });
 
   test('other pipelines may be tried on it; one that listens to what was not recorded is refused', async () => {

@@ -45,7 +45,9 @@ function meant(issue: Issue, input: unknown): Issue {
     atOnce &&= first.path.length === 0 && first.code !== 'unrecognized_keys';
     if (wrongType?.code === 'invalid_type') expected.add(typeName(wrongType.expected));
     const wrongKind = wrongType !== undefined || branch.some(inner => inner.path.at(-1) === 'kind');
-    const score = (wrongKind ? -100 : 0) + first.path.length - branch.length;
+    // What begins with a digit is meant as a quantity, and a quantity says for itself what is wrong with it.
+    const meantSo = first.code === 'custom' && first.path.length === 0 && isQuantity(at(input, issue.path));
+    const score = (wrongKind ? -100 : meantSo ? 100 : 0) + first.path.length - branch.length;
     if (score > bestScore) [best, bestScore] = [first, score];
   }
   if (best === undefined) return issue;
@@ -146,4 +148,8 @@ function keysAt(schema: z.core.$ZodType, [head, ...rest]: readonly PropertyKey[]
   if (schema instanceof z.ZodArray) return keysAt(schema.element as z.ZodType, rest);
   if (schema instanceof z.ZodRecord) return keysAt(schema.valueType as z.ZodType, rest);
   return [];
+}
+
+function isQuantity(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && /^\s*[+-]?[.\d]/.test(value));
 }

@@ -206,7 +206,7 @@ export class SimulatedNetwork implements Network {
       const own = entry.streams.get(`${server.options.name}/${lanes.association}/${direction}`);
       if (guarded(entry.name, () => effect.lost?.(own, now) ?? false)) lost = true;
       if (effect.delay !== undefined) {
-        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, now));
+        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, now), Number.NEGATIVE_INFINITY);
       }
       const copy = effect.copy?.(own, now);
       if (copy !== undefined) this.odd().copies.push(copy);
@@ -227,10 +227,11 @@ export class SimulatedNetwork implements Network {
 }
 
 /** A delay that a plugin gives, checked: a packet that is to arrive at no time would never arrive at all. */
-function waiting(server: string, what: string, draw: () => number): number {
+function waiting(server: string, what: string, draw: () => number, least = 0): number {
   const delay = guarded(`server '${server}', ${what}`, draw);
-  if (delay >= 0 && delay < Number.POSITIVE_INFINITY) return delay;
-  throw new InputError(`server '${server}', ${what}`, `gave a delay of ${delay} s; expected a finite number from 0`);
+  if (delay >= least && Number.isFinite(delay)) return delay;
+  const expected = `expected a finite number${least === 0 ? ' from 0' : ''}`;
+  throw new InputError(`server '${server}', ${what}`, `gave a delay of ${delay} s; ${expected}`);
 }
 
 /** What one fault's effects draw from, by server, association and direction. */

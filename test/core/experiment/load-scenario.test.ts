@@ -156,7 +156,7 @@ describe('one problem, in one line: where it is, what was expected, what was fou
     [
       'a plugin of another kind',
       pipeline('combiner: popcorn'),
-      "s.yaml:8 pipelines[0].combiner.use: expected a combiner, found the filter 'popcorn' (known: best, inverse-variance, median)",
+      "s.yaml:8 pipelines[0].combiner.use: expected a combiner, found the filter 'popcorn' (known: best, gated, intersection, inverse-variance, median, source-bias)",
     ],
     [
       'a number for a plugin',
