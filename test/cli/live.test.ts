@@ -64,10 +64,12 @@ describe('escapement live against a server of ours', () => {
     expect(stdout).toMatch(/bare-clock +│ +(9\d\.\d|1[0-4]\d) ms/);
     expect(readdirSync(out).sort()).toEqual(
       [
-        ...['manifest.json', 'measurements.csv', 'scenario.yaml', 'summary.json', 'samples-bare-clock.csv'],
+        ...['manifest.json', 'measurements.csv', 'scenario.yaml', 'summary.json'],
+        ...['samples-bare-clock.csv', 'scored-bare-clock.csv'],
         ...['kalman-drift', 'kalman-median', 'offset-only'].flatMap(name => [
           `estimates-${name}.csv`,
           `samples-${name}.csv`,
+          `scored-${name}.csv`,
         ]),
       ].sort(),
     );
