@@ -6,6 +6,7 @@ export { z } from 'zod';
 export * from './core/contracts/index.js';
 export { InputError } from './core/errors.js';
 export { combined } from './core/pipeline/combined.js';
+export { DriftMemory } from './core/pipeline/drift-memory.js';
 export { firstEstimate, maxErrorRate, propagate } from './core/pipeline/estimates.js';
 export { bareTime, normalQuantile, timeWith } from './core/pipeline/telling.js';
 export { choice } from './core/plugin/choice.js';

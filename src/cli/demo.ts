@@ -88,19 +88,22 @@ export async function startDemo(): Promise<Demo> {
   };
 }
 
-/** What is told after each round, against the simulated time. */
+/** What is told after each round, once the run is warm, against the simulated time. */
 class DemoJudge implements Sink {
   private readonly errors = new Map<string, number[]>();
   private epoch = 0;
+  private warmup = 0;
 
   /** Now: the wall clock in Unix seconds, and how far the simulated time is ahead of it. */
   constructor(private readonly now: () => { readonly wall: number; readonly ahead: number }) {}
 
-  start({ epoch }: RunInfo): void {
+  start({ epoch, warmup }: RunInfo): void {
     this.epoch = epoch;
+    this.warmup = warmup;
   }
 
-  round({ pipeline, told, reading }: RoundRecord): void {
+  round({ t, pipeline, told, reading }: RoundRecord): void {
+    if (t < this.warmup) return;
     const { wall, ahead } = this.now();
     // The reading is microseconds old by now; in those the simulated time gains nothing on the wall clock.
     if (Math.abs(wall - this.epoch - reading.wall) > 1) return;

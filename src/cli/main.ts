@@ -20,8 +20,17 @@ program
   .option('--seed <seed>', "another seed than the scenario's")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(
+    '--chaos [runs]',
+    'with random faults besides, so many times (20): report every timeline that breaks something',
+  )
+  .option('--shrink', 'with --chaos: reduce each such timeline to a smallest one that still breaks it')
   .option(...plugins)
-  .action(async (files: string[], options) => (await import('./run.js')).run(files, options));
+  .action(async (files: string[], options) =>
+    options.chaos === undefined
+      ? (await import('./run.js')).run(files, options)
+      : (await import('./chaos.js')).chaos(files, options),
+  );
 
 program
   .command('replay')

@@ -1,8 +1,8 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
-import type { Endpoint } from '../core/contracts/index.js';
+import type { Endpoint, ServerState } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
-import { respond, type ServerState } from '../core/ntp/responder.js';
+import { respond } from '../core/ntp/responder.js';
 import { reasonOf } from './scenario-files.js';
 
 /** Delays that a server pretends its path to have, seconds of one way each. */

@@ -80,9 +80,10 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
   if (!options.json) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
-    if (!chosen.has(view)) sinks.push(makeSink(view, undefined));
-    sinks.push(makeSink('table', undefined));
+    for (const use of [view, 'table']) if (!chosen.has(use)) sinks.push(makeSink(use, undefined));
   }
+  // Where standard output is one JSON document, what a scenario would write there for people is left out.
+  const quiet = { ...scenario, sinks: scenario.sinks.filter(({ use }) => use !== 'log' && use !== 'table') };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
@@ -90,7 +91,7 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
   process.once('SIGTERM', interrupt);
   try {
     const summary = await runScenario({
-      scenario,
+      scenario: options.json ? quiet : scenario,
       file,
       ...recording,
       sinks,

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { InputError } from '../core/errors.js';
-import { type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
+import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
 import { loadAllPlugins, loadPlugins } from '../plugins/index.js';
 import { loadExternalPlugins } from './external-plugins.js';
 
 /** What scenarios use without naming it: the defaults of the schemas. */
-const DEFAULTS = ['ensemble', 'oscillator', 'fixed', 'kalman', 'drift', 'ntp', 'replay', 'system', 'udp'];
+const DEFAULTS = ['ensemble', 'oscillator', 'honest', 'fixed', 'kalman', 'drift', 'ntp', 'replay', 'system', 'udp'];
 const SINKS = ['csv', 'summary-json', 'table', 'progress', 'log'];
 
 /** Reads a text file for people: one clear error if it cannot be read. */
@@ -35,7 +36,32 @@ export async function parseScenario(
   file: string,
   external: readonly string[] = [],
 ): Promise<LoadedScenario> {
-  return withPlugins(text, external, () => loadScenario(text, file));
+  const base = basesOf(text, file);
+  return withPlugins([text, ...base].join('\n---\n'), external, () => loadScenario(text, file, base));
+}
+
+/** More than this is a circle. */
+const DEEPEST = 8;
+
+/** The texts of the scenario that one extends, of the one that that extends, and so on. */
+function basesOf(text: string, file: string): readonly string[] {
+  const bases: string[] = [];
+  let from = file;
+  for (let base = extensionOf(text); base !== undefined; base = extensionOf(bases.at(-1)!)) {
+    if (bases.length === DEEPEST) throw new InputError(`${file} extends`, `goes over more than ${DEEPEST} scenarios`);
+    from = join(dirname(from), base);
+    bases.push(readText(from));
+  }
+  return bases;
+}
+
+function extensionOf(text: string): string | undefined {
+  try {
+    return extendedBy(text);
+  } catch {
+    // Not YAML: the loader says so, with the line.
+    return undefined;
+  }
 }
 
 /** Loads the plugins that a YAML text names (and those from outside), then reads it with `load`. */

@@ -21,8 +21,9 @@ describe('against a real chronyd (Debian’s chrony; fails in CI where it is mis
     if (missing !== undefined) context.skip(missing);
   });
 
-  test('escapement live finds no offset where there is none, and leaves sane measurements', async () => {
-    const out = join(below, 'run');
+  // A machine that is busy with something else may spoil one try.
+  test('escapement live finds no offset where there is none, and leaves sane measurements', { retry: 2 }, async () => {
+    const out = join(below, String(performance.now()));
     const { code, stdout, stderr } = await escapement([
       ...['live', '--server', `127.0.0.1:${chronyd!.port}`, '--interval', '200 ms', '--for', '6s'],
       ...['--json', '--out', out],
@@ -57,7 +58,8 @@ describe('against a real chronyd (Debian’s chrony; fails in CI where it is mis
     });
   });
 
-  test('every answer is usable, and pipelines on the wall clock and on the counter agree', async () => {
+  // A machine that is busy with something else may spoil one try.
+  test('every answer is usable, and pipelines on the wall clock and on the counter agree', { retry: 2 }, async () => {
     const { offsets, failures, rounds } = await runLive({
       servers: [`127.0.0.1:${chronyd!.port}`],
       duration: 2,

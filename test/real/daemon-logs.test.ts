@@ -10,7 +10,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import '../../src/plugins/formats/chrony-measurements.js';
 import '../../src/plugins/formats/ntp-peerstats.js';
 import '../../src/plugins/formats/ntp-rawstats.js';
-import { respond, type ServerState } from '../../src/core/ntp/responder.js';
+import type { ServerState } from '../../src/core/contracts/index.js';
+import { respond } from '../../src/core/ntp/responder.js';
 import { failuresOf, measurementsOf, readAs } from '../support/formats.js';
 import { put, replayed, temporaryFolder } from '../support/replay.js';
 

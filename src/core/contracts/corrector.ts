@@ -38,6 +38,8 @@ export interface Corrector {
    * becomes an input of the predictor.
    */
   refine?(prediction: Estimate, history: History): Estimate;
+  /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
+  leap?(by: number): void;
   /** For state that lives longer than a process: ages and durations only, since a counter restarts with its machine. */
   snapshot?(): Snapshot;
   /** Throws an Error that says what is wrong where the snapshot is not its own or of another version. */

@@ -5,7 +5,7 @@ import type { Axis, ClockReading } from './clock.js';
  *
  * The offset at a later time t on the axis is offset + drift·τ with τ = t − at, its variance
  * p00 + 2τ·p01 + τ²·p11 + whiteFm·τ + randomWalkFm·τ³/3, its maximum error maxError + maxErrorRate·τ. An estimate with
- * a `relaxation` bends: its drift goes to a long-term mean (see {@link offsetAfter}).
+ * a `settling` bends: its drift goes to a long-term mean (see {@link offsetAfter}).
  */
 export interface Estimate {
   readonly at: ClockReading;
@@ -26,8 +26,6 @@ export interface Estimate {
   readonly maxErrorRate: number;
   /** What produced it: the name of a predictor or corrector. */
   readonly by: string;
-  /** The drift goes to `meanDrift` (s/s) with the time constant `time` (s of the axis). Left out: it stays. */
-  readonly relaxation?: { readonly meanDrift: number; readonly time: number };
   /** Sizes of the error, in standard deviations, that hold 68 % and 95 % of it, where it is not normal (1 and 1.96). */
   readonly quantiles?: { readonly at68: number; readonly at95: number };
   /** Where the drift comes from, if it is not from what `by` names: e.g. "regression of 10 measurements". */
@@ -36,6 +34,16 @@ export interface Estimate {
   readonly goodFor?: number;
   /** The last measurement taken, for timekeepers that walk from it. Set by the pipeline. */
   readonly anchor?: Anchor;
+  /** Where the drift is expected to go while nothing is heard; left out, it stays. */
+  readonly settling?: Settling;
+}
+
+/** Where a drift goes by itself: d(τ) = drift + (d₀ − drift)·e^(−τ/relaxation), with this variance about it in the end. */
+export interface Settling {
+  readonly drift: number;
+  /** Seconds. */
+  readonly relaxation: number;
+  readonly variance: number;
 }
 
 /** A measurement as a place to walk from: what the clocks read, and the true time that was measured then. */
@@ -67,21 +75,31 @@ export function bounds(told: CorrectedTime): { readonly earliest: number; readon
   return { earliest: told.time - told.maxError, latest: told.time + told.maxError };
 }
 
-/**
- * The offset τ seconds after the estimate, s: offset + drift·τ, or, with a relaxation to mean m with time constant T,
- * offset + m·τ + (drift − m)·T·(1 − e^(−τ/T)).
- */
+/** The offset at τ seconds after the estimate. See {@link Estimate} and {@link Settling}. */
 export function offsetAfter(estimate: Estimate, tau: number): number {
-  const { offset, drift, relaxation } = estimate;
-  if (relaxation === undefined) return offset + drift * tau;
-  const { meanDrift, time } = relaxation;
-  return offset + meanDrift * tau + (drift - meanDrift) * time * -Math.expm1(-tau / time);
+  const { offset, drift, settling } = estimate;
+  return offset + (settling === undefined || tau <= 0 ? drift * tau : walked(drift, settling, tau));
+}
+
+function walked(drift: number, settling: Settling, tau: number): number {
+  const { relaxation } = settling;
+  return settling.drift * tau + (drift - settling.drift) * relaxation * -Math.expm1(-tau / relaxation);
 }
 
 /** Variance of the offset at τ seconds after the estimate, s². See {@link Estimate}. */
 export function varianceAfter(estimate: Estimate, tau: number): number {
   const age = tau < 0 ? -tau : tau;
+  const { settling } = estimate;
+  // What the drift does about its mean, the integral of an Ornstein–Uhlenbeck process.
+  const settled =
+    settling === undefined
+      ? 0
+      : 2 *
+        settling.variance *
+        settling.relaxation *
+        (age + settling.relaxation * Math.expm1(-age / settling.relaxation));
   return (
+    settled +
     estimate.p00 +
     tau * (2 * estimate.p01 + tau * estimate.p11) +
     age * (estimate.whiteFm + (estimate.randomWalkFm * age * age) / 3)

@@ -10,8 +10,8 @@ export interface PollState {
   readonly interval: number | undefined;
   /** The shortest interval that the server has agreed to (raised by a RATE kiss). */
   readonly floor: number;
-  /** Offset and delay of the last usable answer, seconds; undefined before it. */
-  readonly last: { readonly offset: number; readonly delay: number } | undefined;
+  /** Offset and delay of the last usable answer, seconds, and what the counter read then; undefined before it. */
+  readonly last: { readonly offset: number; readonly delay: number; readonly at: number } | undefined;
 }
 
 /**

@@ -12,6 +12,8 @@ import type { History } from './history.js';
  */
 export interface Predictor {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined>;
+  /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
+  leap?(by: number): void;
   /**
    * Gets ready: loads a model, say. Until that has ended (or for ever, if it fails) the predictor is not asked, and the
    * pipeline tells from its measurements. An observable may take time on the world's scheduler.

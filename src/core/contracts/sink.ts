@@ -115,6 +115,10 @@ export interface PipelineSummary {
     readonly maxErrorMeanWidth: number | null;
   };
   readonly reference: 'truth' | 'ntp';
+  /** For each limit that an expectation asks for: when the error was last beyond it, seconds of the run's time. */
+  readonly convergence?: readonly { readonly within: number; readonly by: number }[];
+  /** How fast told − true grows, s/s, where an expectation asks for it. */
+  readonly frequency?: { readonly rms: number; readonly max: number } | null;
   /** Left out for the bare clock. */
   readonly corrections?: CorrectionSummary;
   /** Of the revised trajectory, where a pipeline predicts between measurements and truth is known. */

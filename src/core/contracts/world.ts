@@ -62,6 +62,8 @@ export interface DatagramSocket {
 export interface Network {
   /** Addresses of a server, best first. Rejects with a message for people when there are none. */
   resolve(host: string, port: number): readonly Endpoint[] | Promise<readonly Endpoint[]>;
+  /** How long a simulated look-up takes, seconds of the local clock; a real one takes its own time. */
+  lookUpTime?(host: string): number;
   /** `path` names the association that opens it: a simulated network draws its delays from streams of that name. */
   open(path: string): DatagramSocket;
 }

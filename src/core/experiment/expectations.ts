@@ -3,9 +3,11 @@ import { formatTime } from '../quantity.js';
 import { METRICS, type Metric, type Scenario } from './scenario.js';
 
 /** The value of a metric such as `error.rms` in a pipeline's summary; null where it could not be measured. */
-export function metricOf(summary: PipelineSummary, metric: Metric): number | null {
+export function metricOf(summary: PipelineSummary, metric: Metric, within?: number): number | null {
+  if (metric === 'convergedBy') return summary.convergence?.find(one => one.within === within)?.by ?? null;
   const [group, name] = metric.split('.');
   if (group === 'error') return summary.error?.[name as keyof NonNullable<PipelineSummary['error']>] ?? null;
+  if (group === 'frequency') return summary.frequency?.[name as 'rms' | 'max'] ?? null;
   if (group === 'bounds') return summary.bounds[name as keyof PipelineSummary['bounds']];
   return summary.winRate;
 }
@@ -15,9 +17,9 @@ export function judge(
   expectations: Scenario['expectations'],
   pipelines: readonly PipelineSummary[],
 ): readonly ExpectationResult[] {
-  return expectations.map(({ pipeline, metric, atMost, atLeast }) => {
+  return expectations.map(({ pipeline, metric, within, atMost, atLeast }) => {
     const summary = pipelines.find(({ name }) => name === pipeline);
-    const found = summary === undefined ? null : metricOf(summary, metric);
+    const found = summary === undefined ? null : metricOf(summary, metric, within);
     const size = found !== null && metric === 'error.bias' ? Math.abs(found) : found;
     const show = (value: number): string => (METRICS[metric] === 'time' ? formatTime(value) : String(value));
     const limits = [
@@ -26,7 +28,7 @@ export function judge(
     ];
     return {
       pipeline,
-      metric,
+      metric: within === undefined ? metric : `${metric} (within ${formatTime(within)})`,
       limit: limits.join(' and '),
       found,
       holds: size !== null && !(atMost !== undefined && size > atMost) && !(atLeast !== undefined && size < atLeast),

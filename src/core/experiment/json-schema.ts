@@ -49,8 +49,8 @@ function withOptions(plugin: PluginDescriptor, more: Json = {}): Json {
 function timing(): Json {
   const schema = z.toJSONSchema(ScenarioSchema, { io: 'input', unrepresentable: 'any' });
   const found = find(schema, node => FAULT_KEY in node) as { anyOf: { properties: Json }[] };
-  const { at, for: lasting, every } = found.anyOf[0]!.properties;
-  return { at, for: lasting, every };
+  const { at, for: lasting, every, probability } = found.anyOf[0]!.properties;
+  return { at, for: lasting, every, probability };
 }
 
 function find(node: unknown, test: (node: Json) => boolean): Json | undefined {

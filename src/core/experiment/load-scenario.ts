@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { InputError, unknownName } from '../errors.js';
 import { problemOf } from '../plugin/problem.js';
@@ -24,16 +24,25 @@ export function namesIn(text: string): ReadonlySet<string> {
       Object.values(node).forEach(visit);
     }
   };
-  visit(parseDocument(text).toJS());
+  for (const document of parseAllDocuments(text)) visit(document.toJS());
   return names;
 }
 
+/** The file that a scenario's YAML says it `extends`, as written there; undefined if it stands by itself. */
+export function extendedBy(text: string): string | undefined {
+  const content: unknown = parseDocument(text).toJS();
+  if (typeof content !== 'object' || content === null || !('extends' in content)) return undefined;
+  return typeof content.extends === 'string' ? content.extends : undefined;
+}
+
 /**
- * Reads a scenario's YAML. The plugins that it names must have been loaded. Throws an `InputError` with the file, the
- * line and the path of the first problem.
+ * Reads a scenario's YAML. The plugins that it names must have been loaded. `base` is the text of the scenario that it
+ * extends, if any, with the texts that one extends after it. Throws an `InputError` with the file, the line and the path
+ * of the first problem.
  */
-export function loadScenario(text: string, file: string): LoadedScenario {
-  const document = new YamlFile(text, file);
+export function loadScenario(text: string, file: string, base: readonly string[] = []): LoadedScenario {
+  const below = base.reduceRight<unknown>((under, over) => extended(under, parseDocument(over).toJS()), undefined);
+  const document = new YamlFile(text, file, below);
   if (!document.isMap) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
   const scenario = document.read(ScenarioSchema, []);
   const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(path);
@@ -90,6 +99,20 @@ export function loadPipelines(text: string, file: string): readonly PipelineSpec
   throw new InputError(file, 'expected a pipeline (a map with `name`, `corrector`, …), a list of them, or a scenario');
 }
 
+/** Maps are merged key by key; anything else, lists too, is replaced. */
+function extended(base: unknown, own: unknown): unknown {
+  if (!isRecord(base) || !isRecord(own)) return own === undefined ? base : own;
+  // Options belong to their plugin: another plugin does not inherit them.
+  if (typeof own['use'] === 'string' && own['use'] !== base['use']) return own;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(own)) merged[key] = extended(base[key], value);
+  return merged;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** A YAML text with the places of its parts. */
 class YamlFile {
   private readonly lines = new LineCounter();
@@ -99,6 +122,7 @@ class YamlFile {
   constructor(
     text: string,
     private readonly file: string,
+    private readonly base?: unknown,
   ) {
     this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: true, strict: true });
     const problem = this.document.errors[0];
@@ -128,7 +152,10 @@ class YamlFile {
 
   /** What stands at `at`, read by a schema; throws an `InputError` with the line and the path of the first problem. */
   read<T>(schema: z.ZodType<T>, at: readonly PropertyKey[]): T {
-    const input: unknown = at.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], this.value);
+    const input: unknown = at.reduce<unknown>(
+      (value, key) => (value as Record<PropertyKey, unknown>)[key],
+      extended(this.base, this.value),
+    );
     const parsed = schema.safeParse(input);
     if (parsed.success) return parsed.data;
     const { path, problem, hint } = problemOf(parsed.error, input, schema);

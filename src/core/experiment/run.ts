@@ -4,6 +4,8 @@ import { Container } from 'inversify';
 import type { ObservedValueOf } from 'rxjs';
 import {
   type Axis,
+  type ClockModel,
+  type ClockPlugin,
   type ClockReading,
   type CorrectedTime,
   type ExchangeRecord,
@@ -37,12 +39,13 @@ import { ReplayedWorld } from '../world/replayed-world.js';
 import type { KnownClock } from '../world/simulated-clock.js';
 import type { PathModel, SimulatedServerOptions } from '../world/simulated-network.js';
 import { SimulatedWorld } from '../world/simulated-world.js';
+import type { Tampering } from '../world/tampering.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
-import { isMeasurable, type MeasurementScore, Scorer, sinkThrew } from './scoring.js';
+import { isMeasurable, type MeasurementScore, Scorer, sinkThrew, type Wanted } from './scoring.js';
 
 export interface RunInputs {
   readonly scenario: Scenario;
@@ -82,6 +85,8 @@ interface Stage {
   run(control: RunControl): Promise<boolean>;
   stop(): void;
   readonly playback: Playback | undefined;
+  /** Where faults may have a hand in the predictors. */
+  readonly tampering?: Tampering;
   /** Puts what goes wrong on the timeline. */
   strike(report: (part: string, what: string) => void): void;
 }
@@ -92,10 +97,17 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   let report: (part: string, what: string) => void = () => {};
-  const make = maker(root, scenario.seed, inputs.outputFolder, dirname(inputs.file), (part, what) =>
-    report(part, what),
+  let open: Open = (_kind, made) => made;
+  const make = maker(
+    root,
+    scenario.seed,
+    inputs.outputFolder,
+    dirname(inputs.file),
+    (part, what) => report(part, what),
+    (kind, made, use, part) => open(kind, made, use, part),
   );
   const stage = stageFor(inputs, make);
+  open = openTo(stage);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
   if (stage.playback !== undefined) root.bind(Playback).toConstantValue(stage.playback);
@@ -141,11 +153,12 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     }
   }
   const { warmup, level } = scenario;
+  const wanted = wantedBy(scenario);
   const answers = Object.entries(inputs.recording?.answers ?? {}).map(
     ([name, given]) => new RecordedAnswers(name, level, given),
   );
   const from = stage.start + warmup;
-  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail);
+  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail, wanted);
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -248,6 +261,19 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   return summary;
 }
 
+/** What the scenario's expectations need to be measured besides the error statistics. */
+function wantedBy({ pipelines, expectations }: Scenario): Wanted {
+  const placeOf = (name: string): number => pipelines.findIndex(pipeline => pipeline.name === name);
+  const convergence = new Map<string, Wanted['convergence'][number]>();
+  const frequency = new Set<number>();
+  for (const { pipeline, metric, within } of expectations) {
+    const place = placeOf(pipeline);
+    if (within !== undefined) convergence.set(`${place} ${within}`, { pipeline: place, within });
+    if (metric.startsWith('frequency.')) frequency.add(place);
+  }
+  return { convergence: [...convergence.values()], frequency: [...frequency] };
+}
+
 /** Questions that are still open, by source. */
 function openQuestions(sources: readonly (readonly [string, Source])[]): Readonly<Record<string, number>> {
   const open: Record<string, number> = {};
@@ -261,6 +287,7 @@ function maker(
   outputFolder: string | undefined,
   inputFolder: string,
   report: (part: string, what: string) => void,
+  opened: Open,
 ): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
   root.bind(InputFolder).toConstantValue(inputFolder);
@@ -272,9 +299,19 @@ function maker(
     const factory: PluginFactory = (innerKind, innerChoice, name) =>
       make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
-    return makePlugin(kind, chosen, place, scope);
+    return opened(kind, makePlugin(kind, chosen, place, scope), chosen.use, part);
   };
   return make;
+}
+
+/** What every plugin goes through when it is made: faults may have a hand in some. */
+type Open = <K extends PluginKind>(kind: K, made: PluginKinds[K], use: string, part: string) => PluginKinds[K];
+
+function openTo({ tampering }: Stage): Open {
+  return (kind, made, use, part) =>
+    tampering === undefined || kind !== 'predictor'
+      ? made
+      : (tampering.open(made as PluginKinds['predictor'], use, part) as typeof made);
 }
 
 function makePipeline(
@@ -359,15 +396,16 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     known: world.clock,
     reference: 'truth',
     now: () => world.truth.time,
-    readAt: t => world.clock.sampleAt(t).reading,
+    readAt: t => world.clock.sampleAt(t)?.reading ?? world.clock.read(),
     truthNow: () => {
       const now = world.clock.sampleAt(world.truth.time);
-      return { wall: now.wallError, counter: now.counterError };
+      return now && { wall: now.wallError, counter: now.counterError };
     },
     onAdvance: listener => void world.truth.onAdvance(listener),
     run: control => world.truth.run(scenario.duration ?? 0, control),
     stop: () => world.truth.stop(),
     playback: undefined,
+    ...(faults.length > 0 && { tampering: world.tampering }),
     strike: report => {
       for (const { entry, part, fault } of faults) {
         world.strike(fault, entry, part, what => report(entry.fault.use, what));
@@ -376,15 +414,22 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
   };
 }
 
+function modelOf(clock: ClockPlugin, place: string): ClockModel {
+  if (clock.world === 'simulated') return clock;
+  throw new InputError(`${place}.clock`, 'is a real clock: a simulated server needs a model');
+}
+
 function serverOptions(spec: ServerSpec, index: number, file: string, make: Make): SimulatedServerOptions {
+  const place = `${file} world.servers[${index}]`;
   const way = (direction: 'out' | 'back'): PathModel => {
     const own = spec[direction];
     const jitter = own.jitter ?? spec.jitter;
+    const loss = own.loss ?? spec.loss;
     return {
       delay: own.delay ?? spec.delay,
-      loss: own.loss ?? spec.loss,
-      jitter:
-        jitter && make('delay', jitter, `${file} world.servers[${index}].jitter`, `network/${spec.name}/${direction}`),
+      loss:
+        typeof loss === 'number' ? loss : make('loss', loss, `${place}.loss`, `network/${spec.name}/${direction}/loss`),
+      jitter: jitter && make('delay', jitter, `${place}.jitter`, `network/${spec.name}/${direction}`),
     };
   };
   const { name, timeError, frequencyError, processing, leap, stratum, rootDelay, rootDispersion, referenceId } = spec;
@@ -394,7 +439,11 @@ function serverOptions(spec: ServerSpec, index: number, file: string, make: Make
     back: way('back'),
     timeError,
     frequencyError,
+    clock: spec.clock && modelOf(make('clock', spec.clock, `${place}.clock`, `servers/${name}/clock`), place),
     processing,
+    behaviour: make('server', spec.behaviour, `${place}.behaviour`, `servers/${name}/behaviour`),
+    lookUp: spec.lookUp,
+    smear: spec.smear,
     state: {
       leap,
       stratum,

@@ -11,7 +11,9 @@ const NAME = z.string().regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letter
 const Way = {
   delay: time('Shortest delay of one way, without queueing.', { min: 0 }),
   jitter: choice('delay', "The law of a packet's queueing delay on top of `delay`."),
-  loss: probability('Probability that a packet is lost.'),
+  loss: z
+    .union([probability('Probability'), choice('loss', 'Law')])
+    .meta({ description: 'Probability that a packet is lost, each by itself, or the law by which packets are lost.' }),
 };
 
 const Server = z
@@ -30,6 +32,7 @@ const Server = z
       .prefault({}),
     timeError: time("The server's clock − true, at the start.").prefault(0),
     frequencyError: ratio("The server's clock's fractional frequency error.").prefault(0),
+    clock: choice('clock', "The server's oscillator, on top of `timeError` and `frequencyError`.").optional(),
     processing: time('From the arrival of a question to the departure of its answer.', { min: 0 }).prefault('20 us'),
     stratum: z
       .int()
@@ -42,6 +45,11 @@ const Server = z
     rootDispersion: time('Dispersion to the reference clock.', { min: 0 }).prefault('1 ms'),
     precision: time("Precision of the server's clock.", { above: 0 }).prefault('1 us'),
     referenceId: z.string().max(4).default('SIM').meta({ description: 'Four characters; at stratum 0 the kiss code.' }),
+    behaviour: choice('server', 'How it answers.').prefault('honest'),
+    lookUp: time('How long it takes to look up its name, before the first question.', { min: 0 }).prefault(0),
+    smear: time('A leap second is smeared over this, half of it before the leap; 0: the server steps and announces.', {
+      min: 0,
+    }).prefault(0),
   })
   .meta({ description: 'An NTP server and the path to it.' });
 
@@ -49,12 +57,14 @@ const Timing = {
   at: time('When it strikes, in true time from the start of the run.', { min: 0 }),
   for: duration('How long it lasts. Left out: to the end of the run.').optional(),
   every: duration('Strikes again after this long. Left out: once.').optional(),
+  probability: probability('That a strike happens. Left out: it does.').optional(),
 };
 
 export interface FaultChoice {
   readonly at: number;
   readonly for?: number | undefined;
   readonly every?: number | undefined;
+  readonly probability?: number | undefined;
   readonly fault: PluginChoice;
 }
 
@@ -70,8 +80,8 @@ const FaultEntry = z
   .meta({ description: 'A fault on the timeline.', [FAULT_KEY]: true })
   .transform((value, context): FaultChoice => {
     if (!('use' in value)) return value;
-    const { at, for: lasting, every, ...fault } = value;
-    return { at, for: lasting, every, fault: resolveChoice('fault', fault, context) };
+    const { at, for: lasting, every, probability, ...fault } = value;
+    return { at, for: lasting, every, probability, fault: resolveChoice('fault', fault, context) };
   });
 
 const SimulatedWorld = z
@@ -178,6 +188,11 @@ export const METRICS = {
   'bounds.meanWidth': 'time',
   'bounds.maxErrorCoverage': 'ratio',
   'bounds.maxErrorMeanWidth': 'time',
+  /** When the error was last beyond `within`; also before the warm-up. */
+  convergedBy: 'time',
+  /** How fast told − true grows. */
+  'frequency.rms': 'ratio',
+  'frequency.max': 'ratio',
 } as const;
 
 export type Metric = keyof typeof METRICS;
@@ -188,6 +203,7 @@ const Expectation = z
   .strictObject({
     pipeline: z.string(),
     metric: z.enum(Object.keys(METRICS) as [Metric, ...Metric[]]),
+    within: time('Of `convergedBy`: the error counts as converged while it is within this.', { above: 0 }).optional(),
     atMost: limit.optional(),
     atLeast: limit.optional(),
   })
@@ -204,12 +220,24 @@ const Expectation = z
     if (value.atMost === undefined && value.atLeast === undefined) {
       context.addIssue({ code: 'custom', message: 'expected `atMost` or `atLeast`, found neither', input: value });
     }
-    return { pipeline: value.pipeline, metric: value.metric, atMost: read('atMost'), atLeast: read('atLeast') };
+    if ((value.metric === 'convergedBy') !== (value.within !== undefined)) {
+      const message =
+        value.within === undefined
+          ? 'expected `within` beside `convergedBy`, found nothing'
+          : 'only `convergedBy` has a `within`';
+      context.addIssue({ code: 'custom', message, path: ['within'], input: value });
+    }
+    const { pipeline, metric, within } = value;
+    return { pipeline, metric, within, atMost: read('atMost'), atLeast: read('atLeast') };
   });
 
 export const ScenarioSchema = z
   .strictObject({
     $schema: z.string().optional(),
+    extends: z.string().optional().meta({
+      description:
+        'Another scenario, relative to this one, that this one adds to: maps are merged, lists and values replaced.',
+    }),
     name: NAME.meta({ description: 'Names the run, its folder and its table.' }),
     description: z.string().default('').meta({ description: 'What happens, and what it shows.' }),
     seed: z

@@ -14,6 +14,7 @@ import {
   timeOn,
 } from '../contracts/index.js';
 import { thrownBy } from '../errors.js';
+import { Convergence, SizeAccumulator, toldFrequency } from '../metrics/convergence.js';
 import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
 import { anchorAt } from '../pipeline/estimates.js';
@@ -45,6 +46,12 @@ class Grid {
   }
 }
 
+/** What expectations ask for besides the error statistics, of the pipelines by their place (the bare clock: −1). */
+export interface Wanted {
+  readonly convergence: readonly { readonly pipeline: number; readonly within: number }[];
+  readonly frequency: readonly number[];
+}
+
 /** How every pipeline (the bare clock first) did at one measurement. */
 export interface MeasurementScore {
   readonly measurement: Measurement;
@@ -66,6 +73,9 @@ export class Scorer {
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
   private readonly unknown: CorrectedTime;
+  private readonly convergence: readonly (readonly [number, Convergence])[];
+  private readonly frequency: ReadonlyMap<number, SizeAccumulator>;
+  private readonly extra: boolean;
   private readonly none = new Grid(1, 0, () => Number.POSITIVE_INFINITY);
 
   constructor(
@@ -80,7 +90,11 @@ export class Scorer {
     start: number,
     /** Ends the run: a sink threw, outside any operator that would catch it. */
     private readonly fail: (error: unknown) => void,
+    wanted: Wanted = { convergence: [], frequency: [] },
   ) {
+    this.convergence = wanted.convergence.map(({ pipeline, within }) => [pipeline, new Convergence(within)]);
+    this.frequency = new Map(wanted.frequency.map(index => [index, new SizeAccumulator()]));
+    this.extra = this.convergence.length > 0 || this.frequency.size > 0;
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.corrections = pipelines.map(() => new CorrectionScore());
@@ -100,7 +114,12 @@ export class Scorer {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
           const t = scoring.next;
-          if (t >= from && t <= until) this.scoreAgainstTruth(clock.sampleAt(t));
+          const scored = t >= from && t <= until;
+          if (!scored && !this.extra) continue;
+          const now = clock.sampleAt(t);
+          if (now === undefined) continue;
+          if (this.extra) this.scoreExtra(clock, t, now);
+          if (scored) this.scoreAgainstTruth(now);
         }
         return;
       }
@@ -110,11 +129,16 @@ export class Scorer {
         if (t > to) return;
         const now = clock.sampleAt(t);
         if (t === scoring.next) {
-          if (t >= from && t <= until) this.scoreAgainstTruth(now);
+          if (now !== undefined && this.extra) this.scoreExtra(clock, t, now);
+          if (now !== undefined && t >= from && t <= until) this.scoreAgainstTruth(now);
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
           if (t !== grid.next) continue;
+          if (now === undefined) {
+            grid.advance();
+            continue;
+          }
           const known = t >= (clock.from ?? t) && t <= until;
           this.sample(sink, t, now.reading, known ? now : undefined);
           grid.advance();
@@ -219,14 +243,16 @@ export class Scorer {
   }
 
   /** Scores a pipeline's trajectory: what was predicted for an instant, as it stands when nothing will revise it. */
-  follow(trajectory: Trajectory, index: number, truthNow: () => TrueReading): void {
+  follow(trajectory: Trajectory, index: number, truthNow: () => TrueReading | undefined): void {
     const scored = new ErrorAccumulator();
     this.retrospectives[index] = scored;
     const { axis } = this.pipelines[index]!;
     // The truth of a point is noted when it is made; it knows nothing of it.
     const truths = new WeakMap<ClockReading, number>();
     trajectory.added.subscribe(({ issued, target }) => {
-      const { counterError, wallError } = truthNow();
+      const now = truthNow();
+      if (now === undefined) return;
+      const { counterError, wallError } = now;
       if (target === issued) truths.set(target, axis === 'counter' ? counterError : wallError);
     });
     trajectory.settled.subscribe(({ target, offset }) => {
@@ -242,17 +268,42 @@ export class Scorer {
 
   summaries(): readonly PipelineSummary[] {
     return [
-      this.bare.summary(BARE_CLOCK, this.level, this.reference),
+      this.withExtra(-1, this.bare.summary(BARE_CLOCK, this.level, this.reference)),
       ...this.pipelines.map((pipeline, index) => {
         const retrospective = this.retrospectives[index]?.summary('', this.level, this.reference).error;
-        return {
+        return this.withExtra(index, {
           ...this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
           corrections: this.corrections[index]!.summary(),
           ...(retrospective && { retrospective }),
-        };
+        });
       }),
       ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
     ];
+  }
+
+  private withExtra(index: number, summary: PipelineSummary): PipelineSummary {
+    const convergence = this.convergence.flatMap(([of, { within, by }]) => (of === index ? [{ within, by }] : []));
+    const frequency = this.frequency.get(index);
+    return {
+      ...summary,
+      ...(convergence.length > 0 && { convergence }),
+      ...(frequency && { frequency: frequency.summary() }),
+    };
+  }
+
+  /** What only some expectations ask for; convergence also before the warm-up. */
+  private scoreExtra(clock: KnownClock, t: number, { reading, counterError, wallError }: TrueReading): void {
+    const tell = (index: number, at: ClockReading): CorrectedTime =>
+      index < 0 ? bareTime(at, this.level) : this.pipelines[index]!.tell(at);
+    for (const [index, convergence] of this.convergence) {
+      const { offset, axis } = tell(index, reading);
+      convergence.add(t, offset + (axis === 'counter' ? counterError : wallError));
+    }
+    if (t < this.warmup || clock.frequencyAt === undefined) return;
+    for (const [index, accumulator] of this.frequency) {
+      const later = { wall: reading.wall + 1, counter: reading.counter + 1 };
+      accumulator.add(toldFrequency(tell(index, reading), tell(index, later), clock.frequencyAt(t)));
+    }
   }
 
   private notify(tell: (sink: Sink) => void): void {

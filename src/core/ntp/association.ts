@@ -65,6 +65,7 @@ export class Association {
   private readonly subject = new Subject<SourceEvent>();
   private readonly random: RandomStream;
   private poll: Task | undefined;
+  private repeat: Task | undefined;
   private question: Question | undefined;
   private stopped = true;
   private lookingUp = false;
@@ -108,12 +109,17 @@ export class Association {
   stop(): void {
     this.stopped = true;
     this.poll?.cancel();
+    this.repeat?.cancel();
     this.question?.close();
     this.question = undefined;
   }
 
   private ask(): void {
     this.schedule();
+    this.inquire();
+  }
+
+  private inquire(): void {
     // One question open at a time: an interval shorter than the time-out waits for the next turn.
     if (this.outstanding) return;
     this.sent += 1;
@@ -143,6 +149,16 @@ export class Association {
     this.addressIndex += 1;
     if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
     this.fail(question, reason);
+    this.tryAgain();
+  }
+
+  /** Where the poller wants a silent server asked again before the next turn. */
+  private tryAgain(): void {
+    const { scheduler } = this.world;
+    const wait = this.poller.retry?.(this.state());
+    if (wait === undefined) return;
+    const due = scheduler.time + Math.max(wait, this.floor);
+    if (due < this.nextDue) this.repeat = scheduler.at(due, () => this.inquire());
   }
 
   private schedule(): void {
@@ -183,18 +199,23 @@ export class Association {
         failure: { source: this.source, sent: asked, settled: this.world.clock.read(), reason },
       });
     };
+    const found = (endpoints: readonly Endpoint[]): void => {
+      this.lookingUp = false;
+      if (this.stopped) return;
+      if (endpoints.length === 0) {
+        failed(new Error(`no address for ${host}`));
+        return;
+      }
+      this.addresses = endpoints;
+      this.addressIndex = 0;
+      this.send(endpoints[0]!);
+    };
     this.world.scheduler.settle(
       this.world.network.resolve(host, port),
       endpoints => {
-        this.lookingUp = false;
-        if (this.stopped) return;
-        if (endpoints.length === 0) {
-          failed(new Error(`no address for ${host}`));
-          return;
-        }
-        this.addresses = endpoints;
-        this.addressIndex = 0;
-        this.send(endpoints[0]!);
+        const after = this.world.network.lookUpTime?.(host) ?? 0;
+        if (after === 0) found(endpoints);
+        else this.world.scheduler.at(this.world.scheduler.time + after, () => found(endpoints));
       },
       failed,
     );
@@ -254,7 +275,7 @@ export class Association {
     this.close(question);
     this.reach |= 1;
     this.missed = 0;
-    this.last = { offset, delay };
+    this.last = { offset, delay, at: counter };
     this.emit({ type: 'exchange', exchange });
   }
 

@@ -1,17 +1,13 @@
-import { decodePacket, encodePacket, MODE_CLIENT, MODE_SERVER, NOT_SET, toTimestamp } from './packet.js';
-
-/** What an NTP server says of itself. */
-export interface ServerState {
-  readonly leap: number;
-  readonly stratum: number;
-  /** log2 of seconds. */
-  readonly precision: number;
-  /** Seconds. */
-  readonly rootDelay: number;
-  /** Seconds. */
-  readonly rootDispersion: number;
-  readonly referenceId: number;
-}
+import type { ServerState } from '../contracts/server.js';
+import {
+  decodePacket,
+  encodePacket,
+  MODE_CLIENT,
+  MODE_SERVER,
+  NOT_SET,
+  type NtpTimestamp,
+  toTimestamp,
+} from './packet.js';
 
 /**
  * A server's answer to a client's datagram, RFC 5905 section 9.2 (fast transmit): the same length or shorter, never
@@ -41,5 +37,28 @@ export function respond(
     origin: asked.transmit,
     receive: toTimestamp(receive, epoch),
     transmit: toTimestamp(transmit, epoch),
+  });
+}
+
+/**
+ * An answer that nobody gave: it tells `time` (seconds since `epoch`), as a stratum-2 server would, to the question's own
+ * origin timestamp or to a guessed one.
+ */
+export function forge(request: Uint8Array, time: number, guess: NtpTimestamp | undefined, epoch: number): Uint8Array {
+  const asked = decodePacket(request);
+  return encodePacket({
+    leap: 0,
+    stratum: 2,
+    precision: -20,
+    rootDelay: 0,
+    rootDispersion: 0,
+    referenceId: 0x7f000001,
+    version: 4,
+    mode: MODE_SERVER,
+    poll: 6,
+    reference: toTimestamp(Math.floor(time), epoch),
+    origin: guess ?? asked?.transmit ?? NOT_SET,
+    receive: toTimestamp(time, epoch),
+    transmit: toTimestamp(time, epoch),
   });
 }

@@ -53,15 +53,16 @@ export function propagate(
   by: string,
   noise: { readonly whiteFm: number; readonly randomWalkFm: number } = estimate,
 ): Estimate {
-  const { axis, drift, p00, p01, p11, maxError, maxErrorRate: rate, relaxation, quantiles } = estimate;
+  const { axis, offset, drift, p00, p01, p11, maxError, maxErrorRate: rate, settling, quantiles } = estimate;
   const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
   return {
     at,
     axis,
-    offset: offsetAfter(estimate, tau),
-    drift: relaxation === undefined ? drift : relaxed(drift, relaxation, tau),
+    offset: settling === undefined ? offset + drift * tau : offsetAfter(estimate, tau),
+    drift:
+      settling === undefined ? drift : settling.drift + (drift - settling.drift) * Math.exp(-age / settling.relaxation),
     p00: p00 + tau * (2 * p01 + tau * p11) + age * (whiteFm + (randomWalkFm * age * age) / 3),
     p01: p01 + p11 * tau + (randomWalkFm * age * tau) / 2,
     p11: p11 + randomWalkFm * age,
@@ -70,13 +71,9 @@ export function propagate(
     maxError: maxError + rate * age,
     maxErrorRate: rate,
     by,
-    ...(relaxation !== undefined && { relaxation }),
-    ...(quantiles !== undefined && { quantiles }),
+    ...(settling && { settling }),
+    ...(quantiles && { quantiles }),
   };
-}
-
-function relaxed(drift: number, { meanDrift, time }: NonNullable<Estimate['relaxation']>, tau: number): number {
-  return meanDrift + (drift - meanDrift) * Math.exp(-tau / time);
 }
 
 /** The same belief at another reading, under the same names. */
@@ -93,8 +90,8 @@ export function carry(estimate: Estimate, at: ClockReading): Estimate {
 
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
-  const { driftBy, goodFor, relaxation, quantiles } = estimate;
-  if ((driftBy ?? goodFor ?? relaxation ?? quantiles) !== undefined) return { ...estimate, anchor };
+  const { driftBy, goodFor, settling, quantiles } = estimate;
+  if ((driftBy ?? goodFor ?? settling ?? quantiles) !== undefined) return { ...estimate, anchor };
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
   return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
 }

@@ -17,6 +17,13 @@ export class MeasurementRing implements MeasurementLog {
     this.next = (this.next + 1) % this.capacity;
   }
 
+  /** Adds to every offset, seconds: UTC has leapt. */
+  shift(by: number): void {
+    this.ring.forEach((measurement, index) => {
+      this.ring[index] = { ...measurement, offset: measurement.offset + by };
+    });
+  }
+
   at(index: number): Measurement | undefined {
     const { length } = this.ring;
     const position = index < 0 ? length + index : index;

@@ -27,6 +27,7 @@ import {
 import { guarded, InputError, thrownBy } from '../errors.js';
 import { COMBINED } from './combined.js';
 import { anchorAt, carry } from './estimates.js';
+import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
 import { PHASE, type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
@@ -38,6 +39,9 @@ const HISTORY = 1024;
 
 /** A source that has been silent for longer than this has no say in a round, seconds. */
 const OTHERS_AGE = 2048;
+
+/** How fast a measurement loses its worth while nothing is known of the clock's frequency: RFC 5905's largest, s/s. */
+const UNKNOWN_RATE = 500e-6;
 
 /** The plugins of one pipeline, made. */
 export interface PipelineParts {
@@ -93,6 +97,7 @@ export class Pipeline {
   private readonly history: History;
   private readonly filters = new Map<string, readonly Filter[]>();
   private readonly latest = new Map<string, Measurement>();
+  private readonly leaps: LeapWatch;
   private readonly supervision: Supervision | undefined;
   /** What the predictor is shown: the history, unless it is to learn from its own past. */
   private readonly context: History;
@@ -118,6 +123,9 @@ export class Pipeline {
         return self.posterior;
       },
     };
+    const told = (): CorrectedTime | undefined =>
+      this.inForce === undefined ? undefined : this.tell(world.clock.read());
+    this.leaps = new LeapWatch(world, parts.axis, told, by => this.leap(by));
     const { supervisors = [], predictEvery, datasetCorrector, context } = parts;
     if (supervisors.length > 0) this.supervision = new Supervision(supervisors, parts.timekeeper, parts.level);
     if (predictEvery !== undefined) this.trajectory = new Trajectory(parts.axis, datasetCorrector);
@@ -203,6 +211,25 @@ export class Pipeline {
     this.serve(anchor === undefined ? refined : anchorAt(refined, anchor));
   }
 
+  /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
+  private leap(by: number): void {
+    const shift = (estimate: Estimate | undefined): Estimate | undefined =>
+      estimate && {
+        ...estimate,
+        offset: estimate.offset + by,
+        ...(estimate.anchor && { anchor: { at: estimate.anchor.at, time: estimate.anchor.time + by } }),
+      };
+    this.posterior = shift(this.posterior);
+    this.inForce = shift(this.inForce);
+    this.measurements.shift(by);
+    this.observed.shift(by);
+    for (const [source, measurement] of this.latest) {
+      this.latest.set(source, { ...measurement, offset: measurement.offset + by });
+    }
+    this.parts.predictor.leap?.(by);
+    this.parts.corrector.leap?.(by);
+  }
+
   /** Takes a round's measurements one after another, each once the answer to the one before has come. */
   private take(round: readonly SourceEvent[]): Observable<Outcome> {
     const { chosen, verdicts, mad, heard } = this.select(round);
@@ -226,6 +253,7 @@ export class Pipeline {
           );
           return;
         }
+        this.leaps.plan(this.latest.size);
         subscriber.next({
           pipeline: this.name,
           measurements: heard,
@@ -261,6 +289,7 @@ export class Pipeline {
       if (isRejection(filtered)) {
         verdicts.push({ source: measurement.source, used: false, reason: filtered.rejected });
       } else {
+        this.leaps.hear(filtered.exchange);
         this.observed.add(filtered);
         this.latest.set(filtered.source, filtered);
         passed.push(filtered);
@@ -290,11 +319,15 @@ export class Pipeline {
     const { axis } = this.parts;
     const now = round.at(-1)!.at;
     const drift = this.posterior?.drift ?? 0;
+    const rate = this.posterior?.maxErrorRate ?? UNKNOWN_RATE;
     const others: Measurement[] = [];
     for (const measurement of this.latest.values()) {
       if (round.some(({ source }) => source === measurement.source)) continue;
       const age = timeOn(axis, now) - timeOn(axis, measurement.at);
-      if (age >= 0 && age <= OTHERS_AGE) others.push({ ...measurement, offset: measurement.offset + drift * age });
+      if (age >= 0 && age <= OTHERS_AGE) {
+        const { offset, rootDistance } = measurement;
+        others.push({ ...measurement, offset: offset + drift * age, rootDistance: rootDistance + rate * age });
+      }
     }
     return others;
   }

@@ -9,10 +9,13 @@ import type {
   Fault,
   Filter,
   Format,
+  LossLaw,
   NetworkPlugin,
   NoisePart,
   Poller,
   Predictor,
+  RandomStream,
+  ServerBehaviour,
   Sink,
   Source,
   Supervisor,
@@ -31,10 +34,12 @@ export interface PluginKinds {
   fault: Fault;
   filter: Filter;
   format: Format;
+  loss: LossLaw;
   network: NetworkPlugin;
   noise: NoisePart;
   poller: Poller;
   predictor: Predictor;
+  server: ServerBehaviour;
   sink: Sink;
   source: Source;
   supervisor: Supervisor;
@@ -49,6 +54,8 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'noise',
   'network',
   'delay',
+  'loss',
+  'server',
   'fault',
   'format',
   'source',
@@ -70,6 +77,15 @@ type OptionsSchema = z.ZodType<object>;
 // biome-ignore lint/suspicious/noExplicitAny: the container, not the type system, fills constructor parameters.
 type PluginClass<K extends PluginKind> = new (...dependencies: any[]) => PluginKinds[K];
 
+/** What a fault is drawn for when chaos draws one: `escapement run --chaos`. */
+export interface ChaosScope {
+  readonly servers: readonly string[];
+  readonly pipelines: readonly string[];
+}
+
+/** Options of a random instance, as a scenario would have them; undefined where there can be none. */
+export type ChaosDraw = (random: RandomStream, scope: ChaosScope) => Record<string, unknown> | undefined;
+
 export interface PluginDescriptor<K extends PluginKind = PluginKind> {
   readonly kind: K;
   readonly name: string;
@@ -80,6 +96,7 @@ export interface PluginDescriptor<K extends PluginKind = PluginKind> {
   /** Binds the class; the container in which it is made also has its `PluginOptions`. */
   readonly module: ContainerModule;
   readonly type: PluginClass<K>;
+  readonly chaos?: ChaosDraw | undefined;
 }
 
 /** What stands around a plugin in its scenario, as far as warnings need it. */
@@ -98,6 +115,8 @@ export interface PluginDeclaration<K extends PluginKind, S extends OptionsSchema
   readonly options: S;
   /** For `validate`: what is allowed but can hardly be meant, one line each. */
   readonly warn?: (options: z.output<S>, setting: Setting) => readonly string[];
+  /** Of a fault: how chaos draws its options; left out, its defaults. */
+  readonly chaos?: ChaosDraw;
 }
 
 const registered = new Map<string, PluginDescriptor>();

@@ -8,7 +8,7 @@ export interface CounterOfTruth {
   counterAt(t: number): number;
   /** Fractional frequency error at t, s/s: only a guess of when a timer is due. */
   frequencyAt(t: number): number;
-  /** Calls the listener when the rate has jumped, as a fault makes it: guesses made before are void. */
+  /** Calls the listener when the rate has jumped (to −1 where the counter stands still), as a fault makes it: guesses made before are void. */
   onRateStep?(listener: () => void): void;
 }
 
@@ -34,6 +34,8 @@ export class LocalScheduler extends BaseScheduler {
   #wake: Task | undefined;
   #due: number | undefined;
   #waking = false;
+  /** The counter does not move: nothing is due until it does. */
+  #standing = false;
   /** The whole second that instants are reckoned from, the counter there, and its rate. */
   #second = Number.NaN;
   #counter = 0;
@@ -45,6 +47,7 @@ export class LocalScheduler extends BaseScheduler {
     this.#clock = clock;
     clock.onRateStep?.(() => {
       this.#second = Number.NaN;
+      this.#standing = clock.frequencyAt(truth.time) <= -1;
       this.#setWake();
     });
   }
@@ -80,7 +83,7 @@ export class LocalScheduler extends BaseScheduler {
     this.#wake?.cancel();
     this.#wake = undefined;
     const due = this.#heap.nextTime;
-    if (due === Number.POSITIVE_INFINITY) return;
+    if (due === Number.POSITIVE_INFINITY || this.#standing) return;
     const now = this.#truth.time;
     let instant = this.#instantOf(due, now);
     const nextSecond = Math.floor(now) + 1;

@@ -1,19 +1,27 @@
 import { Subject } from 'rxjs';
 import type {
+  ClockModel,
   ClockReading,
   Datagram,
   DatagramSocket,
   DelayLaw,
   Direction,
   Endpoint,
+  Forgery,
+  Lie,
+  LossLaw,
   Network,
   PathEffect,
   PathSelector,
   RandomStream,
+  ServerBehaviour,
   ServerControls,
+  ServerSide,
+  ServerState,
 } from '../contracts/index.js';
 import { guarded, InputError, unknownName } from '../errors.js';
-import { respond, type ServerState } from '../ntp/responder.js';
+import { respond } from '../ntp/responder.js';
+import type { LeapSeconds } from './leap-seconds.js';
 import type { SimulatedClock } from './simulated-clock.js';
 import type { VirtualScheduler } from './virtual-scheduler.js';
 
@@ -23,8 +31,8 @@ export interface PathModel {
   readonly delay: number;
   /** Queueing on top of it. */
   readonly jitter: DelayLaw | undefined;
-  /** Probability that a packet is lost. */
-  readonly loss: number;
+  /** Probability that a packet is lost, each by itself, or the law by which packets are lost. */
+  readonly loss: number | LossLaw;
 }
 
 export interface SimulatedServerOptions {
@@ -34,12 +42,33 @@ export interface SimulatedServerOptions {
   /** Server's clock − true, seconds, at the start, and its fractional frequency error. */
   readonly timeError: number;
   readonly frequencyError: number;
+  /** The server's oscillator, where it has one, on top of both. */
+  readonly clock: ClockModel | undefined;
   /** Seconds between a question's arrival and the answer's departure. */
   readonly processing: number;
   readonly state: ServerState;
+  readonly behaviour: ServerBehaviour;
+  /** How long it takes to look up its name, seconds of the client's time. */
+  readonly lookUp: number;
+  /** How long a leap second is smeared over, seconds, half of it before the leap; 0: the server steps. */
+  readonly smear: number;
 }
 
 const PORT = 123;
+/** Where forged packets come from that do not come from the server. */
+const ELSEWHERE: Endpoint = { address: 'elsewhere', port: PORT };
+
+/** What the effects in force make of one packet, beyond its delay. */
+class Oddities {
+  readonly copies: number[] = [];
+  readonly manglers: ((bytes: Uint8Array) => Uint8Array)[] = [];
+  readonly forgeries: Forgery[] = [];
+  late = false;
+
+  mangle(bytes: Uint8Array): Uint8Array {
+    return this.manglers.reduce((mangled, mangler) => mangler(mangled), bytes);
+  }
+}
 
 /**
  * Synthetic servers and the paths to them. A packet's own draws come from the stream of its server, association and
@@ -51,15 +80,20 @@ export class SimulatedNetwork implements Network {
   private readonly effects: EffectEntry[] = [];
   private readonly faults = new Map<string, FaultStreams>();
   private nextPort = 49152;
+  /** What `passage` found besides a delay, at its last call. */
+  private oddities: Oddities | undefined;
 
   constructor(
     private readonly truth: VirtualScheduler,
     private readonly clock: SimulatedClock,
     private readonly random: (path: string) => RandomStream,
-    private readonly epoch: number,
+    epoch: number,
+    leaps: LeapSeconds,
     servers: readonly SimulatedServerOptions[],
   ) {
-    for (const options of servers) this.servers.set(options.name, new SimulatedServer(options));
+    for (const options of servers) {
+      this.servers.set(options.name, new SimulatedServer(options, truth, epoch, leaps));
+    }
   }
 
   get names(): readonly string[] {
@@ -69,6 +103,10 @@ export class SimulatedNetwork implements Network {
   resolve(host: string, _port: number): readonly Endpoint[] {
     this.find(host, `server '${host}'`);
     return [{ address: host, port: PORT }];
+  }
+
+  lookUpTime(host: string): number {
+    return this.find(host, `server '${host}'`).options.lookUp;
   }
 
   find(name: string, place: string): SimulatedServer {
@@ -94,20 +132,46 @@ export class SimulatedNetwork implements Network {
   /** Sends one datagram on its way through a server and back. */
   exchange(socket: SimulatedSocket, bytes: Uint8Array, to: Endpoint): ClockReading {
     const sent = this.clock.read();
+    const now = this.truth.time;
     // The packet leaves when its stamp has been taken.
-    const stamped = this.truth.time + this.clock.latency;
+    const stamped = now + this.clock.latency;
     const server = this.find(to.address, `server '${to.address}'`);
-    const out = this.fate(server, socket.path, 'out');
-    const back = this.fate(server, socket.path, 'back');
+    const lanes = server.lanes(socket.path, this.random);
+    const out = this.passage(server, lanes, 'out', now);
+    const oddOut = this.oddities;
+    const back = this.passage(server, lanes, 'back', now);
+    const oddBack = this.oddities;
+    for (const held of lanes.held.splice(0)) this.deliver(socket, held, to, now);
+    if (oddBack !== undefined) {
+      for (const { after, make, elsewhere } of oddBack.forgeries) {
+        this.deliver(socket, make(bytes), elsewhere === true ? ELSEWHERE : to, now + after);
+      }
+    }
     if (out === undefined) return sent;
-    this.truth.at(stamped + out, () => {
-      const receive = server.timeAt(this.truth.time);
-      const { processing, state } = server.options;
-      const answer = respond(bytes, state, receive, receive + processing, this.epoch);
-      if (answer === undefined || back === undefined) return;
-      this.truth.at(this.truth.time + processing + back, () => socket.deliver(answer, to, this.clock.read()));
-    });
+    const question = oddOut === undefined ? bytes : oddOut.mangle(bytes);
+    const arrive = (arrival: number): void => {
+      this.truth.at(arrival, () => {
+        for (const { bytes: answer, after } of server.answer(question, socket.path, arrival)) {
+          if (back === undefined) continue;
+          const departure = arrival + after;
+          if (oddBack === undefined) {
+            this.deliver(socket, answer, to, departure + back);
+            continue;
+          }
+          const arrived = oddBack.mangle(answer);
+          if (oddBack.late) lanes.held.push(arrived);
+          else this.deliver(socket, arrived, to, departure + back);
+          for (const copy of oddBack.copies) this.deliver(socket, arrived, to, departure + back + copy);
+        }
+      });
+    };
+    arrive(stamped + out);
+    if (oddOut !== undefined) for (const copy of oddOut.copies) arrive(stamped + out + copy);
     return sent;
+  }
+
+  private deliver(socket: SimulatedSocket, bytes: Uint8Array, from: Endpoint, at: number): void {
+    this.truth.at(at, () => this.clock.receive(() => socket.deliver(bytes, from, this.clock.read())));
   }
 
   /** A fault keeps its streams from one strike to the next. */
@@ -120,33 +184,62 @@ export class SimulatedNetwork implements Network {
     return streams;
   }
 
-  /** Seconds under way, or undefined if the packet is lost. Always the same draws, whatever they turn out to be. */
-  private fate(server: SimulatedServer, association: string, direction: Direction): number | undefined {
+  /**
+   * Seconds under way, or undefined if the packet is lost; what else happens to it is in `oddities`. Always the same
+   * draws, whatever they turn out to be.
+   */
+  private passage(server: SimulatedServer, lanes: Lanes, direction: Direction, now: number): number | undefined {
     const path = server.options[direction];
-    const random = server.stream(association, direction, this.random);
-    let lost = path.loss > 0 && random.uniform() < path.loss;
+    const lane = lanes[direction];
+    const { random } = lane;
+    const { loss, jitter } = path;
+    const { name } = server.options;
+    let lost =
+      typeof loss === 'number'
+        ? loss > 0 && random.uniform() < loss
+        : guarded(`server '${name}', loss`, () => loss.lost(random, now, ++lane.count));
     let delay = path.delay;
-    if (path.jitter !== undefined) {
-      delay += waiting(server.options.name, 'jitter', () => path.jitter!.draw(random, this.truth.time));
+    if (jitter !== undefined) {
+      const waited = guarded(`server '${name}', jitter`, () => jitter.draw(random, now));
+      if (!(waited >= 0)) throw noDelay(`server '${name}', jitter`, waited);
+      delay += waited;
     }
+    this.oddities = undefined;
+    if (this.effects.length === 0) return lost ? undefined : checked(delay, `server '${name}', jitter`);
     for (const entry of this.effects) {
-      if (!entry.concerns(server.options.name, direction)) continue;
-      const own = entry.streams.get(`${server.options.name}/${association}/${direction}`);
+      if (!entry.concerns(name, direction)) continue;
       const { effect } = entry;
-      if (guarded(entry.name, () => effect.lost?.(own, this.truth.time) ?? false)) lost = true;
-      if (effect.delay !== undefined) {
-        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, this.truth.time));
-      }
+      const own = entry.streams.get(`${name}/${lanes.association}/${direction}`);
+      guarded(entry.name, () => {
+        if (effect.lost?.(own, now)) lost = true;
+        delay = checked(delay + (effect.delay?.(own, now) ?? 0), entry.name);
+        const copy = effect.copy?.(own, now);
+        if (copy !== undefined) this.odd().copies.push(copy);
+        const mangler = effect.mangle?.(own, now);
+        if (mangler !== undefined) this.odd().manglers.push(mangler);
+        if (direction === 'out') return;
+        if (effect.late?.(own, now)) this.odd().late = true;
+        const forgery = effect.forge?.(own, now);
+        if (forgery !== undefined) this.odd().forgeries.push(forgery);
+      });
     }
-    return lost ? undefined : delay;
+    return lost ? undefined : Math.max(0, delay);
+  }
+
+  private odd(): Oddities {
+    this.oddities ??= new Oddities();
+    return this.oddities;
   }
 }
 
 /** A delay that a plugin gives, checked: a packet that is to arrive at no time would never arrive at all. */
-function waiting(server: string, what: string, draw: () => number): number {
-  const delay = guarded(`server '${server}', ${what}`, draw);
-  if (delay >= 0 && delay < Number.POSITIVE_INFINITY) return delay;
-  throw new InputError(`server '${server}', ${what}`, `gave a delay of ${delay} s; expected a finite number from 0`);
+function checked(delay: number, part: string): number {
+  if (!Number.isFinite(delay)) throw noDelay(part, delay);
+  return delay;
+}
+
+function noDelay(part: string, delay: number): InputError {
+  return new InputError(part, `gave a delay of ${delay} s; expected a finite number from 0`);
 }
 
 /** What one fault's effects draw from, by server, association and direction. */
@@ -182,29 +275,119 @@ class EffectEntry {
   }
 }
 
-export class SimulatedServer implements ServerControls {
+interface Lane {
+  readonly random: RandomStream;
+  count: number;
+}
+
+/** The two ways between one association and one server, with the answers that are held back on them. */
+interface Lanes {
+  readonly association: string;
+  readonly out: Lane;
+  readonly back: Lane;
+  readonly held: Uint8Array[];
+}
+
+export class SimulatedServer implements ServerControls, ServerSide {
+  readonly name: string;
   private shifted = 0;
-  private readonly streams = { out: new Map<string, RandomStream>(), back: new Map<string, RandomStream>() };
+  private driftRate = 0;
+  private driftSince = 0;
+  private readonly claims: Partial<ServerState>[] = [];
+  private readonly behaviours: ServerBehaviour[] = [];
+  private state: ServerState;
+  private readonly associations = new Map<string, Lanes>();
 
-  constructor(readonly options: SimulatedServerOptions) {}
-
-  /** What one association's packets in one direction draw from. */
-  stream(association: string, direction: Direction, random: (path: string) => RandomStream): RandomStream {
-    const streams = this.streams[direction];
-    let stream = streams.get(association);
-    if (stream === undefined) {
-      stream = random(`network/${this.options.name}/${association}/${direction}`);
-      streams.set(association, stream);
-    }
-    return stream;
+  constructor(
+    readonly options: SimulatedServerOptions,
+    private readonly truth: VirtualScheduler,
+    private readonly epoch: number,
+    private readonly leaps: LeapSeconds,
+  ) {
+    this.name = options.name;
+    this.state = options.state;
   }
 
+  get processing(): number {
+    return this.options.processing;
+  }
+
+  /** What one association's packets draw from. */
+  lanes(association: string, random: (path: string) => RandomStream): Lanes {
+    let lanes = this.associations.get(association);
+    if (lanes === undefined) {
+      const lane = (direction: Direction): Lane => ({
+        random: random(`network/${this.options.name}/${association}/${direction}`),
+        count: 0,
+      });
+      lanes = { association, out: lane('out'), back: lane('back'), held: [] };
+      this.associations.set(association, lanes);
+    }
+    return lanes;
+  }
+
+  answer(question: Uint8Array, asker: string, at: number) {
+    const behaviour = this.behaviours.at(-1) ?? this.options.behaviour;
+    return behaviour.answer(question, asker, at, this);
+  }
+
+  respond(question: Uint8Array, at: number, lie?: Lie): Uint8Array | undefined {
+    const receive = this.timeAt(at) + (lie?.shift ?? 0);
+    let { state } = this;
+    const leap = this.options.smear === 0 ? this.leaps.announcedAt(at) : 0;
+    if (leap !== 0 && state.leap === 0) state = { ...state, leap };
+    if (lie?.state !== undefined) state = { ...state, ...lie.state };
+    return respond(question, state, receive, receive + this.options.processing, this.epoch);
+  }
+
+  /** The time that the server tells at true time t, seconds since the run's epoch, UTC as it follows it. */
   timeAt(t: number): number {
-    return t + this.options.timeError + this.options.frequencyError * t + this.shifted;
+    const { timeError, frequencyError, clock, smear } = this.options;
+    const gained = this.driftRate === 0 ? 0 : this.driftRate * (t - this.driftSince);
+    const utc = this.leaps.offsetAt(t, smear);
+    return t + timeError + frequencyError * t + this.shifted + gained + utc + (clock?.phase(t) ?? 0);
   }
 
   shift(by: number): void {
     this.shifted += by;
+  }
+
+  drift(rate: number): () => number {
+    const since = this.truth.time;
+    this.turnDrift(rate);
+    return () => {
+      this.turnDrift(-rate);
+      return rate * (this.truth.time - since);
+    };
+  }
+
+  private turnDrift(by: number): void {
+    const now = this.truth.time;
+    this.shifted += this.driftRate * (now - this.driftSince);
+    this.driftSince = now;
+    this.driftRate += by;
+    if (Math.abs(this.driftRate) < 1e-15) this.driftRate = 0;
+  }
+
+  claim(state: Partial<ServerState>): () => void {
+    return this.stack(this.claims, state, () => {
+      this.state = Object.assign({}, this.options.state, ...this.claims) as ServerState;
+    });
+  }
+
+  behave(behaviour: ServerBehaviour): () => void {
+    return this.stack(this.behaviours, behaviour, () => {});
+  }
+
+  /** Puts something on a stack, the last of which counts; returns how to take it away again. */
+  private stack<T>(entries: T[], entry: T, changed: () => void): () => void {
+    entries.push(entry);
+    changed();
+    return () => {
+      const index = entries.lastIndexOf(entry);
+      if (index >= 0) entries.splice(index, 1);
+      changed();
+    };
   }
 }
 

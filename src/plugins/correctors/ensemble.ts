@@ -67,7 +67,7 @@ export class EnsembleCorrector implements Corrector {
       maxError: told.maxError,
       maxErrorRate: told.maxErrorRate,
       by: 'ensemble',
-      relaxation: { meanDrift: told.meanDrift, time: told.relaxation },
+      settling: { drift: told.meanDrift, relaxation: told.relaxation, variance: 0 },
       quantiles: { at68: told.scale68, at95: told.scale95 },
     };
   }

@@ -1,7 +1,16 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Corrector, Declined, Estimate, History, Measurement, Snapshot } from '../../core/contracts/index.js';
-import { firstEstimate, maxErrorRate } from '../../core/pipeline/estimates.js';
+import {
+  type Corrector,
+  type Declined,
+  type Estimate,
+  type History,
+  type Measurement,
+  type Snapshot,
+  timeOn,
+} from '../../core/contracts/index.js';
+import { DriftMemory } from '../../core/pipeline/drift-memory.js';
+import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime, ratio } from '../../core/quantity.js';
 
@@ -17,13 +26,18 @@ const Options = z.strictObject({
 
 const State = z.strictObject({ outliers: z.int().min(0), side: z.number() });
 const VERSION = 1;
+/** A drift is known once its deviation is under this share of what it is for a clock that nothing is known of. */
+const KNOWN = 0.05;
 
 /**
  * The Kalman update for state [offset, drift] and a measured offset z with variance R:
  * S = P₀₀ + R, K = [P₀₀, P₀₁]/S, x ← x + K·(z − θ), P ← (I − K·H)·P (all three terms), H = [1 0].
  *
  * An innovation beyond `gate`·√S is an outlier and is passed over; `confirm` of them in a row to one side are a step or
- * a frequency jump of the clock: the state restarts at the measurement, with a drift as uncertain as the jump shows.
+ * a frequency jump of the clock. The state then restarts at the first of them and takes the last one from there: a step
+ * leaves the drift as it was, and the two agree. Where they do not, within the same gate, the frequency is not what it was
+ * either, and the state is what two measurements alone say: θ = z₂, drift = (z₂ − z₁)/τ,
+ * P = [R₂, R₂/τ; R₂/τ, (R₁ + R₂)/τ²].
  */
 @plugin({
   kind: 'corrector',
@@ -34,10 +48,14 @@ const VERSION = 1;
 export class KalmanCorrector implements Corrector {
   private outliers = 0;
   private side = 0;
+  /** The first of the outliers in a row. */
+  private first: Measurement | undefined;
+  private readonly memory = new DriftMemory();
 
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  correct(prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate | Declined {
+  correct(prior: Estimate | undefined, measurement: Measurement, history: History): Estimate | Declined {
+    const { axis, estimate } = history;
     if (prior === undefined) {
       return firstEstimate(measurement, axis, this.options.drift, { whiteFm: 0, randomWalkFm: 0 }, 'kalman');
     }
@@ -45,34 +63,30 @@ export class KalmanCorrector implements Corrector {
     const r = measurement.uncertainty ** 2;
     const s = prior.p00 + r;
     if (this.isOutlier(innovation, s)) {
+      if (this.outliers === 1) this.first = measurement;
       if (this.outliers < this.options.confirm) {
         const deviations = Math.abs(innovation) / Math.sqrt(s);
         return { declined: `innovation ${formatTime(innovation, true)} is ${deviations.toFixed(1)} deviations` };
       }
       this.outliers = 0;
-      return this.restart(prior, measurement);
+      return this.remembering(this.restart(prior, measurement), estimate);
     }
-    const k0 = prior.p00 / s;
-    const k1 = prior.p01 / s;
-    const offset = prior.offset + k0 * innovation;
-    const p11 = Math.max(0, prior.p11 - k1 * prior.p01);
-    return {
-      at: measurement.at,
-      axis,
-      whiteFm: prior.whiteFm,
-      randomWalkFm: prior.randomWalkFm,
-      offset,
-      drift: prior.drift + k1 * innovation,
-      p00: k0 * r,
-      p01: (1 - k0) * prior.p01,
-      p11,
-      maxError: Math.min(
-        prior.maxError + Math.abs(offset - prior.offset),
-        measurement.rootDistance + Math.abs(offset - measurement.offset),
-      ),
-      maxErrorRate: maxErrorRate(p11),
-      by: 'kalman',
-    };
+    return this.remembering(update(prior, measurement), estimate);
+  }
+
+  /** The posterior with where its drift goes by itself, if that is known. */
+  private remembering(posterior: Estimate, before: Estimate | undefined): Estimate {
+    // A drift that is hardly known yet is not worth remembering.
+    if (before !== undefined && posterior.p11 < (KNOWN * this.options.drift) ** 2) {
+      const { axis, at } = posterior;
+      this.memory.add(posterior.drift, timeOn(axis, at) - timeOn(axis, before.at));
+    }
+    const { settling } = this.memory;
+    return settling === undefined ? posterior : { ...posterior, settling };
+  }
+
+  leap(by: number): void {
+    if (this.first !== undefined) this.first = { ...this.first, offset: this.first.offset + by };
   }
 
   snapshot(): Snapshot {
@@ -95,19 +109,65 @@ export class KalmanCorrector implements Corrector {
     return true;
   }
 
-  /** After a step the old drift is still the best guess, unless the frequency jumped: then it is as wrong as this. */
+  /** From the first outlier on: see the class. */
   private restart(prior: Estimate, measurement: Measurement): Estimate {
+    const first = this.first;
+    this.first = undefined;
     const p11 = Math.max(prior.p11, this.options.drift ** 2);
-    return {
-      ...prior,
-      at: measurement.at,
-      offset: measurement.offset,
-      p00: measurement.uncertainty ** 2,
+    const { axis, drift, whiteFm, randomWalkFm } = prior;
+    const noise = { whiteFm, randomWalkFm };
+    const at = (start: Measurement, changed: Partial<Estimate>): Estimate => ({
+      at: start.at,
+      axis,
+      offset: start.offset,
+      drift,
+      p00: start.uncertainty ** 2,
       p01: 0,
       p11,
-      maxError: measurement.rootDistance,
-      maxErrorRate: maxErrorRate(p11),
+      ...noise,
+      maxError: start.rootDistance,
+      maxErrorRate: maxErrorRate(changed.p11 ?? p11),
       by: 'kalman',
-    };
+      ...changed,
+    });
+    const tau = first === undefined ? 0 : timeOn(axis, measurement.at) - timeOn(axis, first.at);
+    if (first === undefined || tau <= 0) return at(measurement, {});
+    const guess = propagate(at(first, {}), measurement.at, 'kalman');
+    const innovation = measurement.offset - guess.offset;
+    const r = measurement.uncertainty ** 2;
+    if (Math.abs(innovation) <= this.options.gate * Math.sqrt(guess.p00 + r)) return update(guess, measurement);
+    return at(measurement, {
+      drift: (measurement.offset - first.offset) / tau,
+      p01: r / tau,
+      p11: (first.uncertainty ** 2 + r) / tau ** 2 + randomWalkFm * tau + whiteFm / tau,
+    });
   }
+}
+
+/** The update itself. */
+function update(prior: Estimate, measurement: Measurement): Estimate {
+  const innovation = measurement.offset - prior.offset;
+  const r = measurement.uncertainty ** 2;
+  const s = prior.p00 + r;
+  const k0 = prior.p00 / s;
+  const k1 = prior.p01 / s;
+  const offset = prior.offset + k0 * innovation;
+  const p11 = Math.max(0, prior.p11 - k1 * prior.p01);
+  return {
+    at: measurement.at,
+    axis: prior.axis,
+    whiteFm: prior.whiteFm,
+    randomWalkFm: prior.randomWalkFm,
+    offset,
+    drift: prior.drift + k1 * innovation,
+    p00: k0 * r,
+    p01: (1 - k0) * prior.p01,
+    p11,
+    maxError: Math.min(
+      prior.maxError + Math.abs(offset - prior.offset),
+      measurement.rootDistance + Math.abs(offset - measurement.offset),
+    ),
+    maxErrorRate: maxErrorRate(p11),
+    by: 'kalman',
+  };
 }

@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Fault, FaultTarget } from '../../core/contracts/index.js';
+import { logUniform } from '../../core/plugin/chaos-draws.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { time } from '../../core/quantity.js';
 
@@ -16,7 +17,13 @@ const Options = z.strictObject({
 });
 
 /** Congestion: every packet waits longer, by a constant and an exponential part. */
-@plugin({ kind: 'fault', name: 'delay-burst', summary: 'Congestion: packets wait longer', options: Options })
+@plugin({
+  kind: 'fault',
+  name: 'delay-burst',
+  summary: 'Congestion: packets wait longer',
+  options: Options,
+  chaos: random => ({ mean: logUniform(random, 1e-3, 0.2) }),
+})
 export class DelayBurst implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

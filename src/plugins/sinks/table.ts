@@ -69,7 +69,8 @@ function render(summary: RunSummary, info: RunInfo | undefined): string {
       `${answered} answers, ${failed} questions failed.${best !== undefined && summary.pipelines.length > 2 ? ' * least RMS.' : ''}`,
   ];
   for (const { pipeline, metric, limit, found, holds } of summary.expectations) {
-    const value = found === null ? 'nothing' : /coverage|winRate/i.test(metric) ? String(found) : formatTime(found);
+    const value =
+      found === null ? 'nothing' : /coverage|winRate|frequency/i.test(metric) ? String(found) : formatTime(found);
     lines.push(`${holds ? 'holds ' : 'BROKEN'}  ${pipeline} ${metric} ${limit}: found ${value}`);
   }
   return lines.join('\n');

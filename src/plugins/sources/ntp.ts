@@ -4,10 +4,11 @@ import { z } from 'zod';
 import { type Poller, type Source, type SourceEvent, World } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { Association } from '../../core/ntp/association.js';
+import { CourteousPoller, isLoopback } from '../../core/ntp/courtesy.js';
 import { parseServer } from '../../core/ntp/server-address.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
-import { PartName, PluginFactory, ServerNames } from '../../core/plugin/tokens.js';
+import { PartName, PluginFactory, Report, ServerNames } from '../../core/plugin/tokens.js';
 import { duration } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -16,6 +17,9 @@ const Options = z.strictObject({
   }),
   poller: choice('poller', 'When to ask again.').prefault('fixed'),
   timeout: duration('How long an answer is waited for.').prefault('1 s'),
+  mine: z.boolean().default(false).meta({
+    description: 'Real servers of your own: they may be asked more often than one may ask those of others.',
+  }),
   maxDistance: duration('Answers with this root distance or more are unusable (RFC 5905: MAXDIST).').prefault('1.5 s'),
 });
 
@@ -37,6 +41,7 @@ export class NtpSource implements Source {
     @inject(PartName) part: string,
     @inject(ServerNames) known: readonly string[],
     @inject(PluginFactory) make: PluginFactory,
+    @inject(Report) report: Report,
   ) {
     this.servers = options.servers ?? known;
     if (this.servers.length === 0) throw new InputError(`sources.${part}`, 'expected `servers`, found none');
@@ -46,7 +51,13 @@ export class NtpSource implements Source {
     this.associations = this.servers.map(server => {
       const target = parseServer(server, `sources.${part}.servers`);
       if (world.kind === 'simulated') world.network.resolve(target.host, target.port);
-      const poller: Poller = make('poller', options.poller, `poller/${server}`);
+      const wanted: Poller = make('poller', options.poller, `poller/${server}`);
+      const free = world.kind !== 'real' || options.mine || isLoopback(target.host);
+      const raised = (seconds: number, least: number): void =>
+        report(
+          `asks ${server} every ${least} s and not ${seconds} s: it is neither on this machine nor marked \`mine\``,
+        );
+      const poller = free ? wanted : new CourteousPoller(wanted, raised);
       return new Association(server, `${part}/${server}`, target, world, poller, options);
     });
     this.events = merge(...this.associations.map(association => association.events));

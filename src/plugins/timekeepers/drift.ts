@@ -12,7 +12,10 @@ import { plugin } from '../../core/plugin/registry.js';
 
 const Options = z.strictObject({});
 
-/** Clock + offset + drift × time since the estimate (ChronoTick's Fix 1). */
+/**
+ * Clock + offset + drift × time since the estimate (ChronoTick's Fix 1). Where the estimate says that its drift settles
+ * elsewhere, the drift goes there.
+ */
 @plugin({
   kind: 'timekeeper',
   name: 'drift',

@@ -9,16 +9,22 @@ const summary: PipelineSummary = {
   error: { mae: 1e-3, rms: 2e-3, std: 1.5e-3, bias: -4e-4, p50: 8e-4, p95: 3e-3, p99: 4e-3, max: 5e-3 },
   winRate: 0.75,
   bounds: { level: 0.95, coverage: 0.9, meanWidth: 1e-2, maxErrorCoverage: 1, maxErrorMeanWidth: 2e-2 },
+  convergence: [{ within: 1e-3, by: 210 }],
+  frequency: { rms: 1e-6, max: 4e-6 },
   reference: 'truth',
 };
 const unscored: PipelineSummary = { ...summary, name: 'silent', error: null, winRate: null };
 
 const one = (metric: Metric, limits: { atMost?: number; atLeast?: number }, pipeline = 'kalman') =>
-  judge([{ pipeline, metric, atMost: limits.atMost, atLeast: limits.atLeast }], [summary, unscored])[0]!;
+  judge(
+    [{ pipeline, metric, within: undefined, atMost: limits.atMost, atLeast: limits.atLeast }],
+    [summary, unscored],
+  )[0]!;
 
 describe('expectations', () => {
   test('know every metric', () => {
-    for (const metric of Object.keys(METRICS) as Metric[]) expect(typeof metricOf(summary, metric)).toBe('number');
+    for (const metric of Object.keys(METRICS) as Metric[])
+      expect(typeof metricOf(summary, metric, 1e-3)).toBe('number');
     expect(metricOf(summary, 'error.p99')).toBe(4e-3);
     expect(metricOf(summary, 'winRate')).toBe(0.75);
     expect(metricOf(summary, 'bounds.maxErrorMeanWidth')).toBe(2e-2);

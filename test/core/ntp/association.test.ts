@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Endpoint, Exchange, Poller, PollState, SourceEvent } from '../../../src/core/contracts/index.js';
+import type {
+  Endpoint,
+  Exchange,
+  Poller,
+  PollState,
+  ServerState,
+  SourceEvent,
+} from '../../../src/core/contracts/index.js';
 import { Association, type AssociationOptions } from '../../../src/core/ntp/association.js';
 import {
   decodePacket,
@@ -11,7 +18,7 @@ import {
   sameTimestamp,
   toTimestamp,
 } from '../../../src/core/ntp/packet.js';
-import { respond, type ServerState } from '../../../src/core/ntp/responder.js';
+import { respond } from '../../../src/core/ntp/responder.js';
 import { bytesOf, CHRONY_EXCHANGES } from '../../support/chrony-exchanges.js';
 import { type Asked, memoryWorld } from '../../support/memory-network.js';
 

@@ -1,8 +1,9 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { ServerState } from '../../../src/core/contracts/index.js';
 import { referenceIdOf } from '../../../src/core/ntp/packet.js';
-import { respond, type ServerState } from '../../../src/core/ntp/responder.js';
+import { respond } from '../../../src/core/ntp/responder.js';
 import { SystemClock } from '../../../src/plugins/clocks/system.js';
 import { median, runLive } from '../../support/live-run.js';
 import { type UdpPeer, udpPeer } from '../../support/udp-peer.js';
@@ -66,7 +67,8 @@ function gaps(times: readonly number[]): readonly number[] {
   return times.slice(1).map((time, index) => time - times[index]!);
 }
 
-test('an offset of +100 ms is recovered within 1 ms', async () => {
+// A machine that is busy with something else may spoil one try.
+test('an offset of +100 ms is recovered within 1 ms', { retry: 2 }, async () => {
   const { name } = await server((request, _n, reply) => reply(answerTo(request)));
   const { offsets, rounds, summary, failures } = await runLive({ servers: [name], duration: 2 });
   expect(offsets.length).toBeGreaterThan(20);

@@ -171,7 +171,7 @@ describe("the simulated machine's clock", () => {
     let last = 0;
     for (let k = 0; k < 5000; k++) {
       const t = k * 0.00173;
-      const { reading, counterError } = clock.sampleAt(t);
+      const { reading, counterError } = clock.sampleAt(t)!;
       const steps = reading.counter / 1e-3;
       expect(Math.abs(steps - Math.round(steps))).toBeLessThan(1e-6);
       const behind = t + 0.3 + 17e-6 * t - reading.counter;
@@ -185,20 +185,20 @@ describe("the simulated machine's clock", () => {
 
   test('knows its error far better than the difference of two instants: to a granule after a year', () => {
     const { clock } = machine({ timeError: '20 ms', frequencyError: 0, granularity: '1 ns' });
-    const { counterError } = clock.sampleAt(365 * 86_400 + 0.123456789);
+    const { counterError } = clock.sampleAt(365 * 86_400 + 0.123456789)!;
     expect(Math.abs(counterError - 0.02)).toBeLessThanOrEqual(1.001e-9);
   });
 
   test('with a granularity of 0 reads its oscillator exactly', () => {
     const { clock } = machine({ timeError: '20 ms', frequencyError: '12 ppm', granularity: 0 });
-    expect(clock.sampleAt(1000).counterError).toBe(0.02 + 12e-6 * 1000);
+    expect(clock.sampleAt(1000)!.counterError).toBe(0.02 + 12e-6 * 1000);
   });
 
   test('a step moves the wall clock and nothing else', async () => {
     const { truth, clock } = machine({ frequencyError: 0 });
     truth.at(10, () => clock.stepWall(-0.25));
     await truth.run(20);
-    const { reading, wallError, counterError } = clock.sampleAt(20);
+    const { reading, wallError, counterError } = clock.sampleAt(20)!;
     expect(reading.counter).toBeCloseTo(20, 8);
     expect(reading.wall).toBeCloseTo(19.75, 8);
     expect(wallError - counterError).toBeCloseTo(-0.25, 12);
@@ -210,7 +210,7 @@ describe("the simulated machine's clock", () => {
     truth.at(200, () => clock.stepFrequency(-9e-6));
     await truth.run(300);
     const expected = 300 * 10e-6 + 100 * 4e-6 - 100 * 5e-6;
-    const { wallError, counterError } = clock.sampleAt(300);
+    const { wallError, counterError } = clock.sampleAt(300)!;
     expect(counterError).toBeCloseTo(expected, 12);
     expect(wallError).toBeCloseTo(expected, 12);
     expect(clock.frequencyAt(300)).toBeCloseTo(5e-6, 12);

@@ -64,7 +64,8 @@ describe.skipIf(!has64BitRaw)('through koffi (64-bit Linux and macOS)', () => {
     );
   });
 
-  test('both axes are read within microseconds of each other', () => {
+  // A machine that is busy with something else may spoil one try.
+  test('both axes are read within microseconds of each other', { retry: 2 }, () => {
     const clock = new SystemClock({ through: 'koffi' });
     for (let i = 0; i < 1000; i++) clock.read();
     const differences = Array.from({ length: 5000 }, () => {

@@ -183,9 +183,24 @@ describe('the Kalman corrector', () => {
       declined: 'innovation +250 ms is 176.8 deviations',
     });
     const after = corrected(plugin, prior, measured(20, 0.251, 1e-3));
-    expect(after).toMatchObject({ offset: 0.251, drift: 1e-6, p01: 0 });
-    expect(after.p11).toBeCloseTo(200e-6 ** 2, 15);
-    expect(after.maxError).toBe(0.01);
+    // From the first of them, 10 s earlier, with a drift of ±200 ppm: P = [5e-6, 4e-7; 4e-7, 4e-8], S = 6e-6.
+    expect(after.offset).toBeCloseTo(0.25001 + (5 / 6) * 0.00099, 12);
+    expect(after.drift).toBeCloseTo(1e-6 + 0.00099 / 15, 12);
+    expect(after.p00).toBeCloseTo((5 / 6) * 1e-6, 15);
+    expect(after.p01).toBeCloseTo(4e-7 / 6, 15);
+    expect(after.p11).toBeCloseTo(4e-8 - 4e-7 / 15, 15);
+    expect(after.maxError).toBeCloseTo(0.01 + Math.abs(after.offset - 0.251), 12);
+  });
+
+  test('two outliers that no step explains are a frequency, which they alone then tell', () => {
+    const plugin = corrector('kalman');
+    const prior = believed(0, 0, 1e-6, { offset: 0, drift: 0 });
+    expect(isDeclined(correct(plugin, prior, measured(64, 3.2, 1e-3))!)).toBe(true);
+    const after = corrected(plugin, prior, measured(128, 6.4, 1e-3));
+    expect(after.offset).toBe(6.4);
+    expect(after.drift).toBeCloseTo(0.05, 12);
+    expect(after.p11).toBeCloseTo((2 * 1e-6) / 64 ** 2, 15);
+    expect(after.p01).toBeCloseTo(1e-6 / 64, 15);
   });
 
   test('two outliers to different sides, or with a good one between them, are no step', () => {

@@ -75,7 +75,8 @@ describe.each(['127.0.0.1', '::1'] as const)('on %s (IPv6 where this machine has
   });
 });
 
-test('the stamp of a departure is the departure’s, to a fraction of a millisecond', async () => {
+// A machine that is busy with something else may spoil one try.
+test('the stamp of a departure is the departure’s, to a fraction of a millisecond', { retry: 2 }, async () => {
   // The peer's clock and ours are one: the one-way delay on loopback tells how near to departure the stamp is.
   const delays: number[] = [];
   let sent = 0;
