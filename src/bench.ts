@@ -2,4 +2,6 @@
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';
+export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
+export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';

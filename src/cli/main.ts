@@ -47,6 +47,19 @@ program
   .action(async (trace: string, options) => (await import('./replay.js')).replay(trace, options));
 
 program
+  .command('compare')
+  .description('compare pipelines: how far apart they are, and how sure that is')
+  .argument('<input...>', 'scenarios (YAML), recordings, or folders of finished runs, also from different machines')
+  .option('--baseline <name>', 'a pipeline to compare with besides the bare clock; INPUT/NAME where there are several')
+  .option('--seeds <count>', 'how many seeds of a scenario, from its own on', undefined)
+  .option('--pipeline <name...>', 'for recordings: shipped pipelines by name, or files with pipelines (YAML)')
+  .option('--warmup <duration>', 'for recordings: score nothing before this, e.g. 20 min')
+  .option('--level <level>', 'probability of the intervals', '0.95')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (inputs: string[], options) => (await import('./compare.js')).compare(inputs, options));
+
+program
   .command('live')
   .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')

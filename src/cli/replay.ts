@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { isOneWay, type RecordedEvent } from '../core/contracts/index.js';
+import { isOneWay, type RecordedEvent, type RecordedTruth, type Recording } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
+import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { formatDuration, parseQuantity } from '../core/quantity.js';
 import { namedPipelines } from './pipelines.js';
 import { openTrace, type Trace } from './recordings.js';
@@ -26,7 +27,7 @@ export interface ReplayOptions {
 /** `escapement replay TRACE`: what pipelines would have made of a recording. */
 export async function replay(trace: string, options: ReplayOptions): Promise<void> {
   const opened = await openTrace({ trace, truth: options.truth, format: options.format }, options.plugin);
-  const { recording, truth } = opened;
+  const { recording } = opened;
   if (isOneWay(recording)) {
     for (const unfit of ['pipeline', 'truth', 'warmup', 'out'] as const) {
       if (options[unfit] === undefined) continue;
@@ -35,6 +36,25 @@ export async function replay(trace: string, options: ReplayOptions): Promise<voi
     replayOneWay(recording, opened, options.json ?? false);
     return;
   }
+  const { loaded, ...given } = await scenarioOf(opened, recording, trace, options);
+  const summary = await execute(loaded, { ...options, recording: given });
+  if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  if (summary.interrupted) process.exitCode = 130;
+}
+
+export interface Replayed {
+  readonly loaded: LoadedScenario;
+  readonly recording: Recording;
+  readonly truth?: RecordedTruth;
+}
+
+/** The scenario that plays a recording to pipelines. */
+export async function scenarioOf(
+  opened: Trace,
+  recording: Recording,
+  trace: string,
+  options: ReplayOptions,
+): Promise<Replayed> {
   const groups = [...new Set(recording.events.map(({ group }) => group))];
   const pipelines = await pipelinesFor(opened, groups, options);
   const earlier = opened.scenarioFile === undefined ? {} : settingsOf(opened.scenarioFile);
@@ -58,9 +78,7 @@ export async function replay(trace: string, options: ReplayOptions): Promise<voi
     pipelines,
   });
   const loaded = await parseScenario(text, opened.file, options.plugin);
-  const summary = await execute(loaded, { ...options, recording: { recording, ...(truth && { truth }) } });
-  if (options.json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
-  if (summary.interrupted) process.exitCode = 130;
+  return { loaded, recording, ...(opened.truth && { truth: opened.truth }) };
 }
 
 /** The pipelines that were asked for; a run's own where its folder is replayed; otherwise the default comparison. */

@@ -280,7 +280,7 @@ describe('faults of predictors', () => {
 });
 
 test('strikes by chance are drawn, the same ones for the same seed', async () => {
-  const fault = { use: 'clock-step', at: 100, every: 100, probability: '30 %', by: '1 ms' };
+  const fault = { use: 'clock-step', at: 100, every: 100, chance: '30 %', by: '1 ms' };
   const first = await runYaml(withFault(fault));
   const strikes = first.events.filter(({ what }) => what === 'begins').map(({ t }) => t);
   expect(strikes.length).toBeGreaterThan(4);

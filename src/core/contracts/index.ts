@@ -2,6 +2,7 @@ export * from './clock.js';
 export * from './combiner.js';
 export * from './corrector.js';
 export * from './delay.js';
+export * from './discipline.js';
 export * from './estimate.js';
 export * from './exchange.js';
 export * from './fault.js';

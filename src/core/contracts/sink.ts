@@ -16,6 +16,8 @@ export interface RunInfo {
   /** Seconds; undefined if it runs until stopped. */
   readonly duration: number | undefined;
   readonly warmup: number;
+  /** When it begins, in its own time; 0 where left out. Seconds. */
+  readonly start?: number;
   readonly pipelines: readonly string[];
   readonly reference: 'truth' | 'ntp';
   /** What a real world's clock is read through. */

@@ -36,6 +36,7 @@ export function consensus(
   let top = Number.NEGATIVE_INFINITY;
   let first = 0;
   let second = 0;
+  let within = 0;
   const weights = new Array<number>(n).fill(0);
   const biased = new Array<number>(n).fill(0);
   for (const set of sets) {
@@ -71,6 +72,7 @@ export function consensus(
       total *= fade;
       first *= fade;
       second *= fade;
+      within *= fade;
       for (let i = 0; i < n; i++) {
         weights[i]! *= fade;
         biased[i]! *= fade;
@@ -80,18 +82,36 @@ export function consensus(
     const w = Math.exp(log - top);
     total += w;
     first += w * offset;
-    second += w * (1 / information + offset * offset);
+    second += w * offset * offset;
+    within += w / information;
     for (let i = 0; i < n; i++) {
       weights[i]! += (w * ones[i]!) / information;
       if ((set >> i) & 1) biased[i]! += w;
     }
   }
+  if (!(total > 0)) return surest(phases, covariance);
   const offset = first / total;
   for (let i = 0; i < n; i++) {
     weights[i]! /= total;
     biased[i]! /= total;
   }
-  return { offset: centre + offset, variance: second / total - offset * offset, weights, biased };
+  // What the hypotheses differ by is a difference of squares, and may round to less than nothing.
+  const between = Math.max(0, second / total - offset * offset);
+  return { offset: centre + offset, variance: within / total + between, weights, biased };
+}
+
+/** Where no covariance can be factored (rounding has eaten it): the source that is surest of itself. */
+function surest(phases: readonly number[], covariance: (i: number, j: number) => number): Consensus {
+  let best = 0;
+  phases.forEach((_, i) => {
+    if (covariance(i, i) < covariance(best, best)) best = i;
+  });
+  return {
+    offset: phases[best]!,
+    variance: covariance(best, best),
+    weights: phases.map((_, i) => (i === best ? 1 : 0)),
+    biased: phases.map(() => 0),
+  };
 }
 
 interface Scratch {

@@ -272,13 +272,16 @@ export class ClockBank {
       for (let i = 0; i < n; i++) {
         m.mean[i]! += gain[i]! * move;
         const scaled = gain[i]! * drop;
+        // What rounding leaves uncertain: a difference of variances has no more digits than they have.
+        const least = ROUNDING * m.cov[i * n + i]!;
         for (let j = 0; j <= i; j++) {
           const value = m.cov[i * n + j]! - scaled * gain[j]!;
           m.cov[i * n + j] = value;
           m.cov[j * n + i] = value;
         }
+        if (m.cov[i * n + i]! < least) m.cov[i * n + i] = least;
       }
-      m.cov[s * n + s] = result.variance;
+      m.cov[s * n + s] = Math.max(result.variance, ROUNDING * variance);
     }
     if (alone) return;
     let total = 0;
@@ -438,6 +441,7 @@ function ageingNoise(dt: number, time: number) {
 
 const GAIN = new Float64Array(64);
 const SHARE = new Float64Array(64);
+const ROUNDING = 1e-13;
 /** Shares below this are left out of the mixing. */
 const NEGLIGIBLE = 1e-7;
 

@@ -10,7 +10,19 @@ import { QueueLaw, QueueLikelihood } from './queue-likelihood.js';
 import { intersect } from './selection.js';
 
 /** Parts that can be left out, for the table of what each is worth. */
-export const IDEAS = ['base-delay', 'queue-likelihood', 'queue-law', 'routes', 'steps', 'selection'] as const;
+export const IDEAS = [
+  'base-delay',
+  'queue-likelihood',
+  'queue-law',
+  'soft-ends',
+  'wander-bank',
+  'ageing',
+  'delay-deaf',
+  'routes',
+  'steps',
+  'selection',
+  'biases',
+] as const;
 export type Idea = (typeof IDEAS)[number];
 
 export interface EnsembleOptions {
@@ -61,6 +73,21 @@ export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
   { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
 ];
+
+/** No clock's frequency is wrong by more, s/s. */
+const WORST_DRIFT = 5e-2;
+
+/** The bank without some of its ideas; without a bank, one wander in the middle of the range. */
+function hypothesesWithout(
+  without: readonly Idea[],
+  hypotheses: readonly WanderHypothesis[],
+): readonly WanderHypothesis[] {
+  if (without.includes('wander-bank')) return [{ wander: 1e-8, ageing: 0, initialDrift: 5e-2, weight: 1 }];
+  return hypotheses.filter(
+    ({ ageing, delaysTell = true }) =>
+      !(ageing > 0 && without.includes('ageing')) && (delaysTell || !without.includes('delay-deaf')),
+  );
+}
 
 const DEFAULTS: Required<EnsembleOptions> = {
   without: [],
@@ -130,7 +157,14 @@ export class EnsembleEstimator {
   #steppedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: EnsembleOptions = {}) {
-    this.#options = { ...DEFAULTS, ...options };
+    const { without = [], hypotheses = DEFAULT_HYPOTHESES } = options;
+    this.#options = {
+      ...DEFAULTS,
+      ...options,
+      hypotheses: hypothesesWithout(without, hypotheses),
+      ...(without.includes('soft-ends') && { softness: 0 }),
+      ...(without.includes('biases') && { biasShare: 1e-12, ghostShare: 1e-12 }),
+    };
     this.#bank = this.#newBank();
   }
 
@@ -149,6 +183,12 @@ export class EnsembleEstimator {
       this.#at = o.at;
     } else if (!(dt <= 0)) this.#at = o.at;
     this.#lay();
+    this.#measure(this.#sources[this.#admit(o)]!, o);
+    const estimate = this.#estimate();
+    if (possible(estimate)) return estimate;
+    // Rounding has eaten the covariance (offsets of hours that contradict each other): begin with this exchange.
+    this.#restart();
+    this.#at = o.at;
     this.#measure(this.#sources[this.#admit(o)]!, o);
     return this.#estimate();
   }
@@ -304,7 +344,7 @@ export class EnsembleEstimator {
     );
     // One step is a step; steps at successive exchanges are a drift that was never right.
     if (o.at - this.#steppedAt < 4 * Math.max(o.at - source.seenAt, 1)) {
-      const slope = residual / Math.max(o.at - source.seenAt, 1);
+      const slope = Math.min(Math.abs(residual) / Math.max(o.at - source.seenAt, 1), WORST_DRIFT);
       this.#bank.loosenDrift(slope * slope);
     }
     // Sources that answered since the first of these jumps and saw none: if the clock had stepped, they would have.
@@ -406,6 +446,7 @@ export class EnsembleEstimator {
     const scale68 = spread * mixtureQuantile(parts, centre - shift, deviation, 0.68, 0.994);
     const scale95 = spread * mixtureQuantile(parts, centre - shift, deviation, 0.95, 1.96);
     const meanDrift = drift + mean[1]! * this.#options.ageingTime;
+    const widest = Math.sqrt(result.variance * cov[0]!);
     return {
       at: this.#at,
       offset: result.offset,
@@ -413,7 +454,7 @@ export class EnsembleEstimator {
       meanDrift,
       relaxation: this.#options.ageingTime,
       p00: result.variance,
-      p01,
+      p01: Math.max(-widest, Math.min(widest, p01)),
       p11: cov[0]!,
       whiteFm,
       randomWalkFm: this.#bank.randomWalkFm,
@@ -490,4 +531,9 @@ export class EnsembleEstimator {
       };
     });
   }
+}
+
+/** Whether a posterior is one: finite, with variances, and a drift that a clock can have. */
+function possible({ offset, drift, p00, p01, p11, maxError }: ClockEstimate): boolean {
+  return Number.isFinite(offset + p01 + maxError) && Math.abs(drift) < 2 * WORST_DRIFT && p00 > 0 && p11 > 0;
 }

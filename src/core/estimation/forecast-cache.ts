@@ -6,7 +6,7 @@ import {
   timeOn,
   type World,
 } from '../contracts/index.js';
-import { carry } from '../pipeline/estimates.js';
+import { carry, shifted } from '../pipeline/estimates.js';
 import { limited } from '../pipeline/measurement-log.js';
 import { isPromise } from '../world/scheduler.js';
 
@@ -71,6 +71,19 @@ export class ForecastCache {
       if (asking !== undefined && this.world.kind !== 'real') return asking.then(answer);
     }
     return answer();
+  }
+
+  /** UTC has leapt: see `shifted`. */
+  leap(by: number): void {
+    this.predictor.leap?.(by);
+    const shift = (forecast: Forecast): Forecast => ({
+      ...forecast,
+      points: forecast.points.map(point => shifted(point, by)),
+    });
+    this.current = this.current && shift(this.current);
+    this.coming.forEach((forecast, index) => {
+      this.coming[index] = shift(forecast);
+    });
   }
 
   /** Asks for a new forecast. A promise only if an answer is one. */

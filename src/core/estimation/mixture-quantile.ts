@@ -2,8 +2,8 @@ import { normalTailFrom } from './normal.js';
 
 /**
  * Half-width, in units of `deviation`, of the interval around `centre` that holds probability `level` of a mixture of
- * normal laws: the root k of Σ w·[Φ((kσ − δ)/σ_h) − Φ((−kσ − δ)/σ_h)] = level, δ = mean_h − centre, by a few of
- * Newton's steps from `guess`, kept within [guess/3, 2·guess].
+ * normal laws: the root k of Σ w·[Φ((kσ − δ)/σ_h) − Φ((−kσ − δ)/σ_h)] = level, δ = mean_h − centre, by Newton's
+ * steps from `guess`, halving where they would leave what is known to hold the root, within [guess/3, 2·guess].
  *
  * A mixture of a narrow and a wide law has its 68 % well inside one standard deviation and its 95 % about where a
  * normal law has it, so one deviation cannot serve both levels.
@@ -18,7 +18,9 @@ export function mixtureQuantile(
   let total = 0;
   for (const part of parts) total += part.weight;
   let k = guess;
-  for (let step = 0; step < 4; step++) {
+  let low = guess / 3;
+  let high = 2 * guess;
+  for (let step = 0; step < 14; step++) {
     let outside = 0;
     let slope = 0;
     for (const { weight, mean, variance } of parts) {
@@ -31,8 +33,10 @@ export function mixtureQuantile(
       slope += (weight * (ka + kb) * 0.3989422804014327 * deviation) / sd;
     }
     const excess = outside / total - (1 - level);
-    if (!(slope > 0)) break;
-    const next = Math.min(2 * guess, Math.max(guess / 3, k + (excess * total) / slope));
+    if (excess > 0) low = k;
+    else high = k;
+    const newton = k + (excess * total) / slope;
+    const next = newton > low && newton < high ? newton : (low + high) / 2;
     if (Math.abs(next - k) < 1e-3) return next;
     k = next;
   }

@@ -255,8 +255,9 @@ export class QueueLikelihood {
     const kw = variance / wide;
     const gain = share * kn + (1 - share) * kw;
     result.mean = mean + gain * centre;
-    result.variance =
-      share * variance * (1 - kn) + (1 - share) * variance * (1 - kw) + share * (1 - share) * ((kn - kw) * centre) ** 2;
+    // v·R/(v + R), not v·(1 − k): the same, and more than nothing where the prior is 10¹⁶ times as wide.
+    const left = share * kn * deviation * deviation + (1 - share) * kw * 100 * deviation * deviation;
+    result.variance = left + share * (1 - share) * ((kn - kw) * centre) ** 2;
     result.logEvidence = usable ? Math.log(Math.max(zn + zw, 1e-300)) : -30;
     return result;
   }

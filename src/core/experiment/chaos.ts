@@ -88,8 +88,8 @@ export function chaosSeeds(seed: string, runs: number): readonly string[] {
 
 /** A timeline as it stands in a scenario file. */
 export function timelineEntries(timeline: readonly FaultChoice[]): readonly Record<string, unknown>[] {
-  return timeline.map(({ at, for: lasting, every, probability, fault: { use, ...options } }) => {
-    const entry = { use, at, for: lasting, every, probability, ...options };
+  return timeline.map(({ at, for: lasting, every, chance, fault: { use, ...options } }) => {
+    const entry = { use, at, for: lasting, every, chance, ...options };
     return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined));
   });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PLUGIN_KIND_KEY } from '../plugin/choice.js';
-import { PLUGIN_KINDS, type PluginDescriptor, type PluginKind, pluginsOf } from '../plugin/registry.js';
-import { FAULT_KEY, ScenarioSchema } from './scenario.js';
+import { findPlugin, PLUGIN_KINDS, type PluginDescriptor, type PluginKind, pluginsOf } from '../plugin/registry.js';
+import { FAULT_KEY, OPTIONS_KEY, ScenarioSchema } from './scenario.js';
 
 type Json = { [key: string]: unknown };
 
@@ -49,8 +49,8 @@ function withOptions(plugin: PluginDescriptor, more: Json = {}): Json {
 function timing(): Json {
   const schema = z.toJSONSchema(ScenarioSchema, { io: 'input', unrepresentable: 'any' });
   const found = find(schema, node => FAULT_KEY in node) as { anyOf: { properties: Json }[] };
-  const { at, for: lasting, every, probability } = found.anyOf[0]!.properties;
-  return { at, for: lasting, every, probability };
+  const { at, for: lasting, every, chance } = found.anyOf[0]!.properties;
+  return { at, for: lasting, every, chance };
 }
 
 function find(node: unknown, test: (node: Json) => boolean): Json | undefined {
@@ -67,10 +67,14 @@ function find(node: unknown, test: (node: Json) => boolean): Json | undefined {
 function offerPlugins(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(offerPlugins);
   if (typeof node !== 'object' || node === null) return node;
-  const { [PLUGIN_KIND_KEY]: kind, [FAULT_KEY]: fault, ...rest } = node as Json;
+  const { [PLUGIN_KIND_KEY]: kind, [FAULT_KEY]: fault, [OPTIONS_KEY]: options, ...rest } = node as Json;
   const keep: Json = {};
   for (const key of ['description', 'default']) if (key in rest) keep[key] = rest[key];
   if (typeof kind === 'string') return { ...keep, $ref: `#/$defs/${kind}` };
+  if (options !== undefined) {
+    const { kind: of, name } = options as { kind: PluginKind; name: string };
+    return { ...(offerPlugins(optionsJsonSchema(findPlugin(of, name, ''))) as Json), ...keep };
+  }
   if (fault !== undefined) return { ...keep, $ref: '#/$defs/fault-on-timeline' };
   return Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, offerPlugins(value)]));
 }

@@ -1,7 +1,10 @@
 import { isMap, isScalar, isSeq, LineCounter, parseAllDocuments, parseDocument } from 'yaml';
 import type { z } from 'zod';
+
 import { InputError, unknownName } from '../errors.js';
+import { WALL } from '../pipeline/steered-wall.js';
 import { problemOf } from '../plugin/problem.js';
+
 import { findPlugin, type PluginChoice } from '../plugin/registry.js';
 import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
 
@@ -131,7 +134,7 @@ class YamlFile {
       throw new InputError(`${file}:${line}`, `is not YAML: ${yamlProblem(problem.code, problem.message)}`);
     }
     try {
-      this.value = this.document.toJS();
+      this.value = extended(this.base, this.document.toJS());
     } catch (error) {
       // An alias without an anchor, or aliases of aliases that would fill the memory.
       throw new InputError(file, `is not YAML: ${error instanceof Error ? error.message : String(error)}`);
@@ -152,10 +155,7 @@ class YamlFile {
 
   /** What stands at `at`, read by a schema; throws an `InputError` with the line and the path of the first problem. */
   read<T>(schema: z.ZodType<T>, at: readonly PropertyKey[]): T {
-    const input: unknown = at.reduce<unknown>(
-      (value, key) => (value as Record<PropertyKey, unknown>)[key],
-      extended(this.base, this.value),
-    );
+    const input: unknown = at.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], this.value);
     const parsed = schema.safeParse(input);
     if (parsed.success) return parsed.data;
     const { path, problem, hint } = problemOf(parsed.error, input, schema);
@@ -219,7 +219,21 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
       if (!sources.includes(name)) throw unknownName(placeOf(['pipelines', index, 'source']), 'source', name, sources);
     }
   });
-  const pipelines = [BARE_CLOCK, ...scenario.pipelines.map(pipeline => pipeline.name)];
+  const walls = scenario.pipelines.flatMap(({ name, discipline }) =>
+    discipline === undefined ? [] : [`${name}${WALL}`],
+  );
+  const pipelines = [BARE_CLOCK, ...scenario.pipelines.map(pipeline => pipeline.name), ...walls];
+  scenario.pipelines.forEach(({ discipline, name }, index) => {
+    if (discipline !== undefined && scenario.world.kind !== 'simulated') {
+      throw new InputError(
+        placeOf(['pipelines', index, 'discipline']),
+        'steers a simulated wall clock: this world has none',
+      );
+    }
+    if (walls.includes(name)) {
+      throw new InputError(placeOf(['pipelines', index, 'name']), `'${name}' names a disciplined wall clock`);
+    }
+  });
   scenario.expectations.forEach(({ pipeline }, index) => {
     if (!pipelines.includes(pipeline)) {
       throw unknownName(placeOf(['expectations', index, 'pipeline']), 'pipeline', pipeline, pipelines);

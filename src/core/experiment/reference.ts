@@ -46,7 +46,7 @@ export function scenarioReference(): string {
     '| `at` | required | When it strikes, in true time from the start of the run. |',
     '| `for` | | How long it lasts. Left out: to the end of the run. |',
     '| `every` | | Strikes again after this long. Left out: once. |',
-    '| `probability` | | That a strike happens. Left out: it does. |',
+    '| `chance` | | Probability that a strike happens. Left out: it does. |',
     '',
     '## Pipelines',
     '',

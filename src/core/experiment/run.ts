@@ -22,6 +22,7 @@ import { guarded, InputError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
 import { referenceIdOf } from '../ntp/packet.js';
 import { Pipeline } from '../pipeline/pipeline.js';
+import { SteeredWall, WALL } from '../pipeline/steered-wall.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
 import {
   InputFolder,
@@ -131,6 +132,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     epoch: stage.view.epoch,
     duration,
     warmup: scenario.warmup,
+    start: stage.start,
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),
@@ -157,8 +159,19 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const answers = Object.entries(inputs.recording?.answers ?? {}).map(
     ([name, given]) => new RecordedAnswers(name, level, given),
   );
+  const walls = pipelines.flatMap(({ wall }) => wall ?? []);
   const from = stage.start + warmup;
-  const scorer = new Scorer(pipelines, answers, sinks, from, level, stage.reference, stage.start, fail, wanted);
+  const scorer = new Scorer(
+    pipelines,
+    [...answers, ...walls],
+    sinks,
+    from,
+    level,
+    stage.reference,
+    stage.start,
+    fail,
+    wanted,
+  );
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
     const stream = randomStream(scenario.seed, 'sampling');
@@ -263,7 +276,10 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
 
 /** What the scenario's expectations need to be measured besides the error statistics. */
 function wantedBy({ pipelines, expectations }: Scenario): Wanted {
-  const placeOf = (name: string): number => pipelines.findIndex(pipeline => pipeline.name === name);
+  // Disciplined wall clocks are scored after the pipelines.
+  const walls = pipelines.flatMap(({ name, discipline }) => (discipline === undefined ? [] : [`${name}${WALL}`]));
+  const names = [...pipelines.map(({ name }) => name), ...walls];
+  const placeOf = (name: string): number => names.indexOf(name);
   const convergence = new Map<string, Wanted['convergence'][number]>();
   const frequency = new Set<number>();
   for (const { pipeline, metric, within } of expectations) {
@@ -353,6 +369,13 @@ function makePipeline(
         warmUp: spec.phases.warmUp,
         serve: make('predictor', spec.phases.serve, `${place}.phases.serve`, `${part}/serve`),
       },
+      wall:
+        spec.discipline &&
+        new SteeredWall(
+          `${spec.name}${WALL}`,
+          spec.level ?? scenario.level,
+          make('discipline', spec.discipline, `${place}.discipline`, `${part}/discipline`),
+        ),
       report: what => report(part, what),
     },
     view,

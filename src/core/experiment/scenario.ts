@@ -3,6 +3,9 @@ import { choice, resolveChoice } from '../plugin/choice.js';
 import type { PluginChoice } from '../plugin/registry.js';
 import { duration, parseQuantity, probability, ratio, time } from '../quantity.js';
 
+/** The key under which the schema says that the options of one plugin, without its name, stand here. */
+export const OPTIONS_KEY = 'x-escapement-options';
+
 /** The corrector that an `ntp_correction:` block configures. */
 export const NTP_CORRECTION = 'drift-aware';
 
@@ -57,14 +60,14 @@ const Timing = {
   at: time('When it strikes, in true time from the start of the run.', { min: 0 }),
   for: duration('How long it lasts. Left out: to the end of the run.').optional(),
   every: duration('Strikes again after this long. Left out: once.').optional(),
-  probability: probability('That a strike happens. Left out: it does.').optional(),
+  chance: probability('Probability that a strike happens. Left out: it does.').optional(),
 };
 
 export interface FaultChoice {
   readonly at: number;
   readonly for?: number | undefined;
   readonly every?: number | undefined;
-  readonly probability?: number | undefined;
+  readonly chance?: number | undefined;
   readonly fault: PluginChoice;
 }
 
@@ -80,8 +83,8 @@ const FaultEntry = z
   .meta({ description: 'A fault on the timeline.', [FAULT_KEY]: true })
   .transform((value, context): FaultChoice => {
     if (!('use' in value)) return value;
-    const { at, for: lasting, every, probability, ...fault } = value;
-    return { at, for: lasting, every, probability, fault: resolveChoice('fault', fault, context) };
+    const { at, for: lasting, every, chance, ...fault } = value;
+    return { at, for: lasting, every, chance, fault: resolveChoice('fault', fault, context) };
   });
 
 const SimulatedWorld = z
@@ -115,7 +118,10 @@ const RealWorld = z
 /** The design document's `ntp_correction:` block, pasted as it stands, is the corrector `drift-aware`. */
 const NtpCorrection = z
   .looseObject({})
-  .meta({ description: 'The corrector `drift-aware` by its old name.', 'x-escapement-corrector': NTP_CORRECTION })
+  .meta({
+    description: 'The corrector `drift-aware` by its old name.',
+    [OPTIONS_KEY]: { kind: 'corrector', name: NTP_CORRECTION },
+  })
   .transform(
     (options, context): PluginChoice => resolveChoice('corrector', { ...options, use: NTP_CORRECTION }, context),
   );
@@ -154,6 +160,10 @@ const PipelineEntry = z
       .default([])
       .meta({ description: 'Each acts on what is told, and on nothing else, in this order.' }),
     timekeeper: choice('timekeeper', 'Tells the time from the estimate.').prefault('drift'),
+    discipline: choice(
+      'discipline',
+      'Steers a wall clock of its own by what is told; scored beside the pipeline as NAME.wall. Simulated worlds only.',
+    ).optional(),
   })
   .meta({ description: 'One pipeline of plugins.' })
   .transform(({ ntp_correction, ...entry }, context) => {

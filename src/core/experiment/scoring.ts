@@ -24,7 +24,6 @@ import type { Trajectory } from '../pipeline/trajectory.js';
 import { nameOf } from '../plugin/registry.js';
 import type { KnownClock, TrueReading } from '../world/simulated-clock.js';
 import { BARE_CLOCK } from './load-scenario.js';
-import type { RecordedAnswers } from './recorded-answers.js';
 
 /** An instant k × step (moved by jitter), the k-th of a grid: never by repeated addition. */
 class Grid {
@@ -63,6 +62,12 @@ interface SinkGrid {
   readonly grid: Grid;
 }
 
+/** Anything else that tells the time: another program's answers, a disciplined wall clock. */
+interface Teller {
+  readonly name: string;
+  tell(reading: ClockReading): CorrectedTime;
+}
+
 /** Scores pipelines against a reference and hands samples to sinks. Nothing of it ever reaches a plugin in a pipeline. */
 export class Scorer {
   private readonly accumulators: readonly ErrorAccumulator[];
@@ -81,7 +86,7 @@ export class Scorer {
   constructor(
     private readonly pipelines: readonly Pipeline[],
     /** What other programs said, scored beside the pipelines. */
-    private readonly answers: readonly RecordedAnswers[],
+    private readonly answers: readonly Teller[],
     private readonly sinks: readonly Sink[],
     /** In the run's own time: nothing is scored before it. */
     private readonly warmup: number,
@@ -277,7 +282,12 @@ export class Scorer {
           ...(retrospective && { retrospective }),
         });
       }),
-      ...this.answers.map((answer, index) => this.answered[index]!.summary(answer.name, this.level, this.reference)),
+      ...this.answers.map((answer, index) =>
+        this.withExtra(
+          this.pipelines.length + index,
+          this.answered[index]!.summary(answer.name, this.level, this.reference),
+        ),
+      ),
     ];
   }
 
@@ -294,7 +304,9 @@ export class Scorer {
   /** What only some expectations ask for; convergence also before the warm-up. */
   private scoreExtra(clock: KnownClock, t: number, { reading, counterError, wallError }: TrueReading): void {
     const tell = (index: number, at: ClockReading): CorrectedTime =>
-      index < 0 ? bareTime(at, this.level) : this.pipelines[index]!.tell(at);
+      index < 0
+        ? bareTime(at, this.level)
+        : (this.pipelines[index] ?? this.answers[index - this.pipelines.length])!.tell(at);
     for (const [index, convergence] of this.convergence) {
       const { offset, axis } = tell(index, reading);
       convergence.add(t, offset + (axis === 'counter' ? counterError : wallError));

@@ -7,11 +7,6 @@ const SPACING = 64;
 /** A question is repeated no sooner than this, seconds. */
 const RETRY = 16;
 
-/** Whether a server is this machine. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/i.test(host);
-}
-
 /**
  * A poller held to what one may ask of servers of somebody else's: a burst of 4 questions, 2 s apart, at the start, and
  * 64 s between questions after that. `raised` is told once, if the poller wanted more.

@@ -88,6 +88,16 @@ export function carry(estimate: Estimate, at: ClockReading): Estimate {
   };
 }
 
+/** The estimate when every offset counts `by` seconds more: UTC has leapt. */
+export function shifted(estimate: Estimate, by: number): Estimate {
+  const { offset, anchor } = estimate;
+  return {
+    ...estimate,
+    offset: offset + by,
+    ...(anchor && { anchor: { at: anchor.at, time: anchor.time + by } }),
+  };
+}
+
 /** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
   const { driftBy, goodFor, settling, quantiles } = estimate;

@@ -26,11 +26,12 @@ import {
 } from '../contracts/index.js';
 import { guarded, InputError, thrownBy } from '../errors.js';
 import { COMBINED } from './combined.js';
-import { anchorAt, carry } from './estimates.js';
+import { anchorAt, carry, shifted } from './estimates.js';
 import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
 import { PHASE, type Phase, phasesOf } from './phases.js';
 import { closeRounds } from './rounds.js';
+import type { SteeredWall } from './steered-wall.js';
 import { Supervision } from './supervision.js';
 import { Trajectory } from './trajectory.js';
 
@@ -65,6 +66,8 @@ export interface PipelineParts {
   readonly context?: 'measurements' | 'trajectory';
   /** Until the predictor is ready and has been warmed up this long (seconds), `serve` predicts and nothing corrects. */
   readonly phases?: { readonly warmUp: number; readonly serve: Predictor } | undefined;
+  /** The wall clock that follows what is told. */
+  readonly wall?: SteeredWall | undefined;
   /** Told of each new phase. */
   readonly report?: (what: string) => void;
 }
@@ -135,6 +138,11 @@ export class Pipeline {
       concatMap(round => this.take(round)),
     );
     this.outcomes = merge(this.phases(), rounds, this.predictions());
+  }
+
+  /** The wall clock that follows what is told, where it is disciplined. */
+  get wall(): SteeredWall | undefined {
+    return this.parts.wall;
   }
 
   /** The estimate that the time is told from. */
@@ -213,19 +221,20 @@ export class Pipeline {
 
   /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
   private leap(by: number): void {
-    const shift = (estimate: Estimate | undefined): Estimate | undefined =>
-      estimate && {
-        ...estimate,
-        offset: estimate.offset + by,
-        ...(estimate.anchor && { anchor: { at: estimate.anchor.at, time: estimate.anchor.time + by } }),
-      };
-    this.posterior = shift(this.posterior);
-    this.inForce = shift(this.inForce);
+    const { timekeeper, level } = this.parts;
+    const previous = this.inForce;
+    this.posterior = this.posterior && shifted(this.posterior, by);
+    this.prediction = this.prediction && shifted(this.prediction, by);
+    this.inForce = previous && shifted(previous, by);
+    if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, previous, this.world.clock.read(), level);
+    this.trajectory?.end();
+    this.supervision?.leap(by);
     this.measurements.shift(by);
     this.observed.shift(by);
     for (const [source, measurement] of this.latest) {
       this.latest.set(source, { ...measurement, offset: measurement.offset + by });
     }
+    this.steer('leap');
     this.parts.predictor.leap?.(by);
     this.parts.corrector.leap?.(by);
   }
@@ -422,9 +431,20 @@ export class Pipeline {
     const supervised = this.guard('supervisors', () => this.supervision?.supervise(estimate, this.history) ?? estimate);
     if (supervised !== estimate) this.check(supervised);
     this.inForce = supervised;
-    if (timekeeper.adopt === undefined) return;
-    const now = this.world.clock.read();
-    this.guard('timekeeper', () => timekeeper.adopt!(supervised, previous, now, level));
+    if (timekeeper.adopt !== undefined) {
+      const now = this.world.clock.read();
+      this.guard('timekeeper', () => timekeeper.adopt!(supervised, previous, now, level));
+    }
+    this.steer('update');
+  }
+
+  /** The disciplined wall clock follows. */
+  private steer(cause: 'update' | 'leap'): void {
+    const { wall } = this.parts;
+    if (wall === undefined) return;
+    const reading = this.world.clock.read();
+    const later = { wall: reading.wall + 1, counter: reading.counter + 1 };
+    wall.follow(this.tell(reading), this.tell(later), reading, cause);
   }
 
   private anchorOf({ at, offset }: Measurement): Anchor {

@@ -7,6 +7,7 @@ import {
   type Timekeeper,
   timeOn,
 } from '../contracts/index.js';
+import { shifted } from './estimates.js';
 
 /** The supervisors of one pipeline, in a row: each judges and changes what the one before it leaves. */
 export class Supervision {
@@ -34,6 +35,13 @@ export class Supervision {
       this.given[index] = current;
       return supervisor.supervise(current, history);
     }, estimate);
+  }
+
+  /** UTC has leapt: see `shifted`. */
+  leap(by: number): void {
+    this.given.forEach((estimate, index) => {
+      this.given[index] = estimate && shifted(estimate, by);
+    });
   }
 
   private forecast(estimate: Estimate, { at, offset }: Measurement, { axis }: History): Forecast {

@@ -58,7 +58,7 @@ export class Trajectory {
     this.settle(open < 0 ? this.points.length : open);
   }
 
-  /** The run is over: all points settle. */
+  /** The run is over, or UTC has leapt and what was predicted before is no longer to be revised: all points settle. */
   end(): void {
     this.settle(this.points.length);
   }

@@ -6,6 +6,7 @@ import type {
   Corrector,
   DatasetCorrector,
   DelayLaw,
+  Discipline,
   Fault,
   Filter,
   Format,
@@ -31,6 +32,7 @@ export interface PluginKinds {
   corrector: Corrector;
   'dataset-corrector': DatasetCorrector;
   delay: DelayLaw;
+  discipline: Discipline;
   fault: Fault;
   filter: Filter;
   format: Format;
@@ -67,6 +69,7 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'dataset-corrector',
   'supervisor',
   'timekeeper',
+  'discipline',
   'sink',
 ];
 
@@ -97,6 +100,7 @@ export interface PluginDescriptor<K extends PluginKind = PluginKind> {
   readonly module: ContainerModule;
   readonly type: PluginClass<K>;
   readonly chaos?: ChaosDraw | undefined;
+  readonly example?: Readonly<Record<string, unknown>>;
 }
 
 /** What stands around a plugin in its scenario, as far as warnings need it. */
@@ -115,6 +119,8 @@ export interface PluginDeclaration<K extends PluginKind, S extends OptionsSchema
   readonly options: S;
   /** For `validate`: what is allowed but can hardly be meant, one line each. */
   readonly warn?: (options: z.output<S>, setting: Setting) => readonly string[];
+  /** Options as a scenario would have them, where some are required: tests and documentation make one from it. */
+  readonly example?: Readonly<Record<string, unknown>>;
   /** Of a fault: how chaos draws its options; left out, its defaults. */
   readonly chaos?: ChaosDraw;
 }

@@ -60,6 +60,8 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   private slewSince = 0;
   private leap = 0;
   private pausedAt: number | undefined;
+  /** The phase when it stopped: an oscillator cannot be asked for the past. */
+  private pausedPhase: number | undefined;
   private stopped: 'suspend' | 'freeze' | undefined;
   private readonly waiting: (() => void)[] = [];
   private readonly listeners: (() => void)[] = [];
@@ -140,9 +142,9 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   frequencyAt(t: number): number {
     if (this.pausedAt !== undefined) return -1;
     const own = guarded('world.clock', () => this.model.frequency(t));
+    if (!Number.isFinite(own)) throw new InputError('world.clock', `gave a frequency of ${own} at ${t} s`);
     let frequency = own + this.frequencyStep;
     for (const { disturbance, since } of this.running) frequency += disturbance.frequency(Math.max(0, t - since));
-    if (!Number.isFinite(frequency)) throw new InputError('world.clock', `gave a frequency of ${frequency} at ${t} s`);
     return frequency;
   }
 
@@ -200,15 +202,18 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   pause(kind: 'suspend' | 'freeze', wallError = 0): () => void {
     // A machine that stands still already cannot be stopped again.
     if (this.pausedAt !== undefined) return () => {};
+    this.pausedPhase = this.phaseAt(this.truth.time);
     this.pausedAt = this.truth.time;
     this.stopped = kind;
     this.rateStepped();
     return once(() => {
       const from = this.pausedAt!;
+      const before = this.pausedPhase!;
+      this.pausedPhase = undefined;
       const now = this.truth.time;
       this.pausedAt = undefined;
       this.stopped = undefined;
-      const missed = -(now - from) - (this.phaseAt(now) - this.phaseAt(from));
+      const missed = -(now - from) - (this.phaseAt(now) - before);
       this.missed += missed;
       // After a suspend the wall clock is set from one that ran on; a frozen guest knows nothing of the time it lost.
       if (kind === 'suspend') this.wallStep += -missed + wallError;
@@ -244,6 +249,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   private phaseAt(t: number): number {
+    if (this.pausedPhase !== undefined) return this.pausedPhase;
     let phase = this.modelPhase(t) + this.missed + this.steppedPhase + this.frequencyStep * (t - this.steppedAt);
     if (this.running.size > 0) {
       for (const { disturbance, since } of this.running) phase += disturbance.phase(Math.max(0, t - since));

@@ -192,36 +192,30 @@ export class SimulatedNetwork implements Network {
     const path = server.options[direction];
     const lane = lanes[direction];
     const { random } = lane;
-    const { loss, jitter } = path;
-    const { name } = server.options;
-    let lost =
-      typeof loss === 'number'
-        ? loss > 0 && random.uniform() < loss
-        : guarded(`server '${name}', loss`, () => loss.lost(random, now, ++lane.count));
+    const { loss } = path;
+    let lost = typeof loss === 'number' ? loss > 0 && random.uniform() < loss : loss.lost(random, now, ++lane.count);
     let delay = path.delay;
-    if (jitter !== undefined) {
-      const waited = guarded(`server '${name}', jitter`, () => jitter.draw(random, now));
-      if (!(waited >= 0)) throw noDelay(`server '${name}', jitter`, waited);
-      delay += waited;
+    if (path.jitter !== undefined) {
+      delay += waiting(server.options.name, 'jitter', () => path.jitter!.draw(random, now));
     }
     this.oddities = undefined;
-    if (this.effects.length === 0) return lost ? undefined : checked(delay, `server '${name}', jitter`);
+    if (this.effects.length === 0) return lost ? undefined : delay;
     for (const entry of this.effects) {
-      if (!entry.concerns(name, direction)) continue;
+      if (!entry.concerns(server.options.name, direction)) continue;
       const { effect } = entry;
-      const own = entry.streams.get(`${name}/${lanes.association}/${direction}`);
-      guarded(entry.name, () => {
-        if (effect.lost?.(own, now)) lost = true;
-        delay = checked(delay + (effect.delay?.(own, now) ?? 0), entry.name);
-        const copy = effect.copy?.(own, now);
-        if (copy !== undefined) this.odd().copies.push(copy);
-        const mangler = effect.mangle?.(own, now);
-        if (mangler !== undefined) this.odd().manglers.push(mangler);
-        if (direction === 'out') return;
-        if (effect.late?.(own, now)) this.odd().late = true;
-        const forgery = effect.forge?.(own, now);
-        if (forgery !== undefined) this.odd().forgeries.push(forgery);
-      });
+      const own = entry.streams.get(`${server.options.name}/${lanes.association}/${direction}`);
+      if (guarded(entry.name, () => effect.lost?.(own, now) ?? false)) lost = true;
+      if (effect.delay !== undefined) {
+        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, now));
+      }
+      const copy = effect.copy?.(own, now);
+      if (copy !== undefined) this.odd().copies.push(copy);
+      const mangler = effect.mangle?.(own, now);
+      if (mangler !== undefined) this.odd().manglers.push(mangler);
+      if (direction === 'out') continue;
+      if (effect.late?.(own, now)) this.odd().late = true;
+      const forgery = effect.forge?.(own, now);
+      if (forgery !== undefined) this.odd().forgeries.push(forgery);
     }
     return lost ? undefined : Math.max(0, delay);
   }
@@ -233,13 +227,10 @@ export class SimulatedNetwork implements Network {
 }
 
 /** A delay that a plugin gives, checked: a packet that is to arrive at no time would never arrive at all. */
-function checked(delay: number, part: string): number {
-  if (!Number.isFinite(delay)) throw noDelay(part, delay);
-  return delay;
-}
-
-function noDelay(part: string, delay: number): InputError {
-  return new InputError(part, `gave a delay of ${delay} s; expected a finite number from 0`);
+function waiting(server: string, what: string, draw: () => number): number {
+  const delay = guarded(`server '${server}', ${what}`, draw);
+  if (delay >= 0 && delay < Number.POSITIVE_INFINITY) return delay;
+  throw new InputError(`server '${server}', ${what}`, `gave a delay of ${delay} s; expected a finite number from 0`);
 }
 
 /** What one fault's effects draw from, by server, association and direction. */

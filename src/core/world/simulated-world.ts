@@ -28,7 +28,7 @@ export interface FaultTiming {
   /** Strikes again after this long; undefined: once. */
   readonly every?: number | undefined;
   /** That a strike happens at all; undefined: always. Drawn for each, from a stream of the fault's own. */
-  readonly probability?: number | undefined;
+  readonly chance?: number | undefined;
 }
 
 /**
@@ -95,11 +95,11 @@ export class SimulatedWorld {
       tamper: (selector, change) => this.tampering.add(selector, change),
       forge: (question, time, guess) => forge(question, time, guess, this.view.epoch),
     };
-    const chance = timing.probability === undefined ? undefined : randomStream(this.seed, `${name}/strikes`);
+    const strikes = timing.chance === undefined ? undefined : randomStream(this.seed, `${name}/strikes`);
     const begin = (at: number): void => {
       this.truth.at(at, () => {
         if (timing.every !== undefined) begin(at + timing.every);
-        if (chance !== undefined && !(chance.uniform() < timing.probability!)) return;
+        if (strikes !== undefined && !(strikes.uniform() < timing.chance!)) return;
         const end = guarded(name, () => fault.inject(target));
         report('begins');
         if (end !== undefined && timing.for !== undefined) {

@@ -9,7 +9,7 @@ import {
   type Measurement,
   timeOn,
 } from '../../core/contracts/index.js';
-import { carry, firstEstimate, maxErrorRate } from '../../core/pipeline/estimates.js';
+import { carry, firstEstimate, maxErrorRate, shifted } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin, type Setting } from '../../core/plugin/registry.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { duration, formatTime, ratio, time } from '../../core/quantity.js';
@@ -153,6 +153,10 @@ export class DriftAwareCorrector implements Corrector {
     this.shadow = isDeclined(corrected) ? prior : corrected;
     if (score.correcting || isDeclined(corrected)) return corrected;
     return { declined: `model only: ${score.lead}` };
+  }
+
+  leap(by: number): void {
+    this.shadow = this.shadow && shifted(this.shadow, by);
   }
 
   /** The last measurement again, aged, against a new prediction. Its innovation is taken back at its own instant. */

@@ -23,7 +23,13 @@ const Options = z.strictObject({
 });
 
 /** Queueing delays measured elsewhere: their own distribution, interpolated between neighbours, drawn by inversion. */
-@plugin({ kind: 'delay', name: 'empirical', summary: 'Queueing delays distributed as in a file', options: Options })
+@plugin({
+  kind: 'delay',
+  name: 'empirical',
+  summary: 'Queueing delays distributed as in a file',
+  options: Options,
+  example: { file: 'delays.csv' },
+})
 export class EmpiricalDelay implements DelayLaw {
   private readonly sorted: Float64Array;
 

@@ -33,6 +33,12 @@ const Options = z.strictObject({
   name: 'markov',
   summary: 'Congestion that comes and goes: the law changes with the state of a Markov chain',
   options: Options,
+  example: {
+    states: [
+      { lasts: '60 s', law: 'normal' },
+      { lasts: '10 s', law: { use: 'exponential', mean: '20 ms' } },
+    ],
+  },
 })
 export class MarkovDelay implements DelayLaw {
   private readonly states: readonly { readonly lasts: number; readonly weight: number; readonly law: DelayLaw }[];

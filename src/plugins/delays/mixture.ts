@@ -21,7 +21,18 @@ const Options = z.strictObject({
  * Every packet follows one of several laws, drawn by weight. All of them are drawn from for each packet, so that the
  * packets that follow one law do not move when the weights change.
  */
-@plugin({ kind: 'delay', name: 'mixture', summary: 'Every packet follows one of several laws', options: Options })
+@plugin({
+  kind: 'delay',
+  name: 'mixture',
+  summary: 'Every packet follows one of several laws',
+  options: Options,
+  example: {
+    of: [
+      { weight: 9, law: 'normal' },
+      { weight: 1, law: 'exponential' },
+    ],
+  },
+})
 export class MixtureDelay implements DelayLaw {
   private readonly laws: readonly { readonly upTo: number; readonly law: DelayLaw }[];
 

@@ -13,6 +13,7 @@ const Options = z.strictObject({ by: time('Added to the wall clock: positive, fo
   name: 'clock-step',
   summary: 'Steps the wall clock',
   options: Options,
+  example: { by: '1 s' },
   chaos: random => ({ by: signed(random, 1e-3, 100) }),
 })
 export class ClockStep implements Fault {

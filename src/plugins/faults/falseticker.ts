@@ -21,6 +21,7 @@ const Options = z.strictObject({
   name: 'falseticker',
   summary: 'Servers that tell a wrong time',
   options: Options,
+  example: { servers: ['a'] },
   chaos: (random, scope) => ({ by: signed(random, 1e-3, 10), servers: some(random, scope.servers) }),
 })
 export class Falseticker implements Fault {

@@ -17,6 +17,7 @@ const Options = z.strictObject({
   name: 'frequency-ramp',
   summary: 'The frequency changes steadily',
   options: Options,
+  example: { by: '1 ppm' },
   chaos: random => ({ by: signed(random, 1e-8, 5e-5), over: logUniform(random, 60, 14400) }),
 })
 export class FrequencyRamp implements Fault {

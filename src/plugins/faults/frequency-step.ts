@@ -13,6 +13,7 @@ const Options = z.strictObject({ by: ratio("Added to the oscillator's fractional
   name: 'frequency-step',
   summary: "Steps the oscillator's frequency",
   options: Options,
+  example: { by: '1 ppm' },
   chaos: random => ({ by: signed(random, 1e-8, 5e-5) }),
 })
 export class FrequencyStep implements Fault {

@@ -11,7 +11,7 @@ const Options = z.strictObject({
     .min(1)
     .optional()
     .meta({ description: 'Left out: both ways.' }),
-  loss: probability('Probability that a packet is lost, each by itself.').prefault('10 %'),
+  probability: probability('That a packet is lost, each by itself.').prefault('10 %'),
 });
 
 /** Packets are lost independently of each other. */
@@ -20,12 +20,12 @@ const Options = z.strictObject({
   name: 'packet-loss',
   summary: 'Loses packets at random',
   options: Options,
-  chaos: random => ({ loss: 0.1 + 0.8 * random.uniform() }),
+  chaos: random => ({ probability: 0.1 + 0.8 * random.uniform() }),
 })
 export class PacketLoss implements Fault {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
   inject(target: FaultTarget): () => void {
-    return target.disturb(this.options, { lost: random => random.uniform() < this.options.loss });
+    return target.disturb(this.options, { lost: random => random.uniform() < this.options.probability });
   }
 }

@@ -23,6 +23,7 @@ interface FlickerCell extends Cell {
   name: 'flicker-fm',
   summary: 'Flicker frequency noise, ADEV the same at all τ',
   options: Options,
+  example: { adev: '1e-11' },
 })
 export class FlickerFm implements NoisePart {
   private readonly lattice: Lattice<FlickerCell>;

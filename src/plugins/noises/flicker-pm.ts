@@ -20,7 +20,13 @@ interface PhaseCell extends Cell {
  * Flicker phase noise of the bandwidth f_h = 1/(2·step): σ_y(τ)² = h₁·(1.038 + 3·ln(2π·f_h·τ))/(4π²τ²). Between the
  * lattice's points the variance is the same.
  */
-@plugin({ kind: 'noise', name: 'flicker-pm', summary: 'Flicker phase noise, ADEV nearly ∝ 1/τ', options: Options })
+@plugin({
+  kind: 'noise',
+  name: 'flicker-pm',
+  summary: 'Flicker phase noise, ADEV nearly ∝ 1/τ',
+  options: Options,
+  example: { adev: '1e-11' },
+})
 export class FlickerPm implements NoisePart {
   private readonly lattice: Lattice<PhaseCell>;
   private readonly bridge: StationaryBridge;

@@ -7,7 +7,13 @@ import { ratio } from '../../core/quantity.js';
 const Options = z.strictObject({ by: ratio('Fractional frequency error: positive, fast.') });
 
 /** A constant frequency error, y = by. */
-@plugin({ kind: 'noise', name: 'frequency-offset', summary: 'Constant frequency error', options: Options })
+@plugin({
+  kind: 'noise',
+  name: 'frequency-offset',
+  summary: 'Constant frequency error',
+  options: Options,
+  example: { by: '1 ppm' },
+})
 export class FrequencyOffset implements NoisePart {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 

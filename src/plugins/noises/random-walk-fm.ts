@@ -26,6 +26,7 @@ interface WalkCell extends Cell {
   name: 'random-walk-fm',
   summary: 'Random-walk frequency noise, ADEV ∝ τ^½',
   options: Options,
+  example: { adev: '1e-11' },
 })
 export class RandomWalkFm implements NoisePart {
   private readonly lattice: Lattice<WalkCell>;

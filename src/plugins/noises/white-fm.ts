@@ -18,7 +18,13 @@ interface WhiteCell extends Cell {
  * White frequency noise: the phase is a Wiener process, σ_y(τ) = √(h₀/2τ). Between the lattice's points a Brownian
  * bridge: exact in distribution.
  */
-@plugin({ kind: 'noise', name: 'white-fm', summary: 'White frequency noise, ADEV ∝ τ^−½', options: Options })
+@plugin({
+  kind: 'noise',
+  name: 'white-fm',
+  summary: 'White frequency noise, ADEV ∝ τ^−½',
+  options: Options,
+  example: { adev: '1e-11' },
+})
 export class WhiteFm implements NoisePart {
   private readonly lattice: Lattice<WhiteCell>;
   private readonly bridge: BrownianBridge;

@@ -19,7 +19,13 @@ interface PhaseCell extends Cell {
  * White phase noise of the bandwidth f_h = 1/(2·step): independent values on the lattice, σ_x² = h₂·f_h/(4π²), and
  * σ_y(τ) = √3·σ_x/τ. Between the lattice's points the variance is the same.
  */
-@plugin({ kind: 'noise', name: 'white-pm', summary: 'White phase noise, ADEV ∝ 1/τ', options: Options })
+@plugin({
+  kind: 'noise',
+  name: 'white-pm',
+  summary: 'White phase noise, ADEV ∝ 1/τ',
+  options: Options,
+  example: { adev: '1e-11' },
+})
 export class WhitePm implements NoisePart {
   private readonly lattice: Lattice<PhaseCell>;
   private readonly bridge: StationaryBridge;

@@ -14,7 +14,13 @@ const Options = z.strictObject({ predictor: choice('predictor', 'Whose forecasts
  * Another predictor, asked on its own interval for a stretch ahead and answered for from that meanwhile, along straight
  * lines between the instants of the forecast. Beyond its horizon an answer widens, then there is none.
  */
-@plugin({ kind: 'predictor', name: 'cached', summary: 'Keeps another predictor’s forecasts', options: Options })
+@plugin({
+  kind: 'predictor',
+  name: 'cached',
+  summary: 'Keeps another predictor’s forecasts',
+  options: Options,
+  example: { predictor: 'kalman' },
+})
 export class CachedPredictor implements Predictor {
   readonly load: Predictor['load'];
   private readonly cache: ForecastCache;
@@ -27,6 +33,10 @@ export class CachedPredictor implements Predictor {
     const predictor = make('predictor', options.predictor);
     this.load = predictor.load && (() => predictor.load!());
     this.cache = new ForecastCache(predictor, cacheOptionsOf(options), world);
+  }
+
+  leap(by: number): void {
+    this.cache.leap(by);
   }
 
   predict(history: History, at: ClockReading): ReturnType<Predictor['predict']> {

@@ -52,6 +52,10 @@ export class FallbackPredictor implements Predictor {
     return this.ask(0, history, at);
   }
 
+  leap(by: number): void {
+    for (const candidate of this.candidates) candidate.leap(by);
+  }
+
   /** The answer of the candidate `index`, or of those after it. */
   private ask(index: number, history: History, at: ClockReading): ReturnType<Predictor['predict']> {
     const candidate = this.candidates[index];
@@ -109,6 +113,10 @@ class Candidate {
         error: failed,
       }),
     );
+  }
+
+  leap(by: number): void {
+    this.predictor.leap?.(by);
   }
 
   predict(history: History, at: ClockReading): ReturnType<Predictor['predict']> {

@@ -32,7 +32,18 @@ const Options = z.strictObject({
  *
  * An answer is named after its one source, or `fusion`.
  */
-@plugin({ kind: 'predictor', name: 'fusion', summary: 'Several predictors by inverse variance', options: Options })
+@plugin({
+  kind: 'predictor',
+  name: 'fusion',
+  summary: 'Several predictors by inverse variance',
+  options: Options,
+  example: {
+    members: [
+      { name: 'short', predictor: 'linear-regression' },
+      { name: 'long', predictor: 'kalman' },
+    ],
+  },
+})
 export class FusionPredictor implements Predictor {
   readonly load: Predictor['load'];
   private readonly members: readonly { readonly name: string; readonly cache: ForecastCache }[];
@@ -56,6 +67,10 @@ export class FusionPredictor implements Predictor {
     return answers.some(isPromise)
       ? Promise.all(answers).then(cached => this.fuse(cached))
       : this.fuse(answers as (Cached | undefined)[]);
+  }
+
+  leap(by: number): void {
+    for (const { cache } of this.members) cache.leap(by);
   }
 
   private fuse(answers: readonly (Cached | undefined)[]): Estimate | undefined {

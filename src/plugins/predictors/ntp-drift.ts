@@ -9,7 +9,7 @@ import {
   timeOn,
 } from '../../core/contracts/index.js';
 import { lineOf } from '../../core/estimation/lines.js';
-import { maxErrorRate } from '../../core/pipeline/estimates.js';
+import { maxErrorRate, shifted } from '../../core/pipeline/estimates.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory } from '../../core/plugin/tokens.js';
@@ -18,7 +18,10 @@ import { isPromise } from '../../core/world/scheduler.js';
 const Options = z.strictObject({
   predictor: choice('predictor', 'Whose offset is kept.').prefault('last-value'),
   measurements: z.int().min(2).default(10).meta({ description: 'The drift is regressed over this many of the last.' }),
-  method: z.enum(['least-squares', 'theil-sen']).default('least-squares'),
+  method: z
+    .enum(['least-squares', 'theil-sen'])
+    .default('least-squares')
+    .meta({ description: 'How the line is laid through the measurements.' }),
   fallback: z.enum(['measurements', 'predictions']).default('measurements').meta({
     description: 'With fewer: the slope between the two latest measurements, or (the text) between two predictions.',
   }),
@@ -56,6 +59,12 @@ export class NtpDriftPredictor implements Predictor {
     return isPromise(answer)
       ? answer.then(estimate => this.withDrift(estimate, history))
       : this.withDrift(answer, history);
+  }
+
+  leap(by: number): void {
+    this.inner.leap?.(by);
+    this.earlier = this.earlier && shifted(this.earlier, by);
+    this.latest = this.latest && shifted(this.latest, by);
   }
 
   private withDrift(estimate: Estimate | undefined, { axis, measurements }: History): Estimate | undefined {

@@ -142,7 +142,7 @@ describe('other parts of a run keep their draws', () => {
   const harmless = [
     { use: 'clock-step', at: '5 min', for: '10 min', by: 0 },
     { use: 'frequency-step', at: '7 min', for: '10 min', by: 0 },
-    { use: 'packet-loss', at: '9 min', for: '10 min', loss: 0 },
+    { use: 'packet-loss', at: '9 min', for: '10 min', probability: 0 },
     { use: 'delay-burst', at: '11 min', every: '13 min', for: '5 min', mean: 0, least: 0 },
     { use: 'falseticker', at: '13 min', for: '10 min', servers: ['near'], by: 0 },
   ];
@@ -157,7 +157,7 @@ describe('other parts of a run keep their draws', () => {
     { use: 'clock-step', by: '-250 ms' },
     { use: 'frequency-step', by: '4 ppm' },
     { use: 'outage', for: '5 min' },
-    { use: 'packet-loss', loss: '50 %' },
+    { use: 'packet-loss', probability: '50 %' },
     { use: 'delay-burst', mean: '5 ms' },
     { use: 'falseticker', servers: ['near'], by: '40 ms' },
   ];
@@ -177,7 +177,7 @@ describe('other parts of a run keep their draws', () => {
   test('of one fault when another is added before it in the list or in time', async () => {
     const burst = { use: 'delay-burst', at: '30 min', every: '10 min', for: '5 min', mean: '5 ms', servers: ['near'] };
     const other = { use: 'delay-burst', at: '10 min', every: '3 min', for: '2 min', mean: '5 ms', servers: ['far'] };
-    const nothing = { use: 'packet-loss', at: '1 min', for: '58 min', loss: 0 };
+    const nothing = { use: 'packet-loss', at: '1 min', for: '58 min', probability: 0 };
     const ofNear = (row: string): boolean => row.startsWith('first,near');
     const alone = rowsOf((await run({ faults: [burst] }))['measurements.csv'], ofNear).map(withoutOpen);
     for (const faults of [

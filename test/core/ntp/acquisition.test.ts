@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Measurement, Poller, PollState } from '../../../src/core/contracts/index.js';
 import { isRejection } from '../../../src/core/contracts/index.js';
-import { CourteousPoller, isLoopback } from '../../../src/core/ntp/courtesy.js';
+import { CourteousPoller } from '../../../src/core/ntp/courtesy.js';
+import { isLoopback } from '../../../src/core/ntp/server-address.js';
 import { loadAllPlugins } from '../../../src/plugins/index.js';
 import { at, historyOf, make, measured } from '../../support/estimation.js';
 import { gaussian } from '../../support/gaussian.js';

@@ -1,0 +1,79 @@
+// npm run bench:calibration -- [--seeds N] [--family NAME] [--json]: how often the default pipeline's intervals hold the
+// truth, over many realisations of each of the recordings' situations (bench/families.js). `s` is the factor on all
+// half-widths, centres fixed, that would cover exactly 95 %: above 1 the intervals are too narrow, below it too wide.
+import { parseArgs } from 'node:util';
+import { namedPipelines, parseScenario, runScenario } from '../dist/bench.js';
+import { FAMILIES, scenarioOf } from './families.js';
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'boolean' },
+    seeds: { type: 'string', default: '200' },
+    first: { type: 'string', default: '1' },
+    family: { type: 'string', multiple: true },
+  },
+});
+const seeds = Number(values.seeds);
+const first = Number(values.first);
+if (!(Number.isInteger(seeds) && seeds > 0)) {
+  console.error(`bench:calibration: --seeds: expected a count, found '${values.seeds}'`);
+  process.exit(2);
+}
+const unknown = (values.family ?? []).find(name => !(name in FAMILIES));
+if (unknown !== undefined) {
+  console.error(`bench:calibration: --family: no family '${unknown}'; there are ${Object.keys(FAMILIES).join(', ')}`);
+  process.exit(2);
+}
+
+const [entry] = await namedPipelines(['default']);
+const families = [];
+for (const name of values.family ?? Object.keys(FAMILIES)) {
+  const ratios = [];
+  let at68 = 0;
+  let count68 = 0;
+  let square = 0;
+  let bound = 0;
+  for (let seed = first; seed < first + seeds; seed++) {
+    const pipelines = [
+      { ...entry, name: 'p95' },
+      { ...entry, name: 'p68', level: 0.68 },
+    ];
+    const { scenario } = await parseScenario(scenarioOf(name, seed, pipelines), name);
+    const sink = {
+      interval: 10,
+      sample({ t, pipeline, told, error }) {
+        if (t < scenario.warmup || told.uncertainty === undefined) return;
+        if (pipeline === 'p68') {
+          count68 += 1;
+          if (Math.abs(error) <= told.uncertainty) at68 += 1;
+        } else if (pipeline === 'p95') {
+          ratios.push(Math.abs(error) / told.uncertainty);
+          square += error * error;
+          if (Math.abs(error) <= told.maxError) bound += 1;
+        }
+      },
+    };
+    await runScenario({ scenario, file: name, sinks: [sink] });
+  }
+  const sorted = Float64Array.from(ratios).sort();
+  families.push({
+    family: name,
+    seeds,
+    coverage68: at68 / count68,
+    coverage95: ratios.filter(ratio => ratio <= 1).length / ratios.length,
+    factor95: sorted[Math.min(sorted.length - 1, Math.ceil(0.95 * sorted.length) - 1)],
+    rms: Math.sqrt(square / ratios.length),
+    maxErrorCoverage: bound / ratios.length,
+  });
+  if (!values.json) {
+    const { coverage68, coverage95, factor95, rms, maxErrorCoverage } = families.at(-1);
+    const percent = share => `${(100 * share).toFixed(1).padStart(5)} %`;
+    if (families.length === 1)
+      console.log(`${seeds} seeds a family     68 % holds  95 %     s   RMS µs  maximum error holds`);
+    console.log(
+      `${name.padEnd(22)} ${percent(coverage68)} ${percent(coverage95)} ${factor95.toFixed(2)} ` +
+        `${(rms * 1e6).toFixed(1).padStart(8)}  ${(100 * maxErrorCoverage).toFixed(3)} %`,
+    );
+  }
+}
+if (values.json) process.stdout.write(`${JSON.stringify({ seeds, families }, null, 2)}\n`);

@@ -1,0 +1,153 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it, test } from 'vitest';
+import { stringify } from 'yaml';
+import { namedPipelines } from '../../../src/cli/pipelines.js';
+import { openTrace } from '../../../src/cli/recordings.js';
+import { parseScenario } from '../../../src/cli/scenario-files.js';
+import type {
+  Corrector,
+  Measurement,
+  RecordedTruth,
+  Recording,
+  RunSummary,
+  Sink,
+} from '../../../src/core/contracts/index.js';
+import { isDeclined } from '../../../src/core/contracts/index.js';
+import { runScenario } from '../../../src/core/experiment/run.js';
+import '../../../src/plugins/correctors/ensemble.js';
+import { historyOf, make, measured } from '../../support/estimation.js';
+import { exchangesOf } from '../../support/paths.js';
+import { Record } from '../../support/record.js';
+import { runText } from '../../support/run-scenario.js';
+
+const corrector = (): Corrector => make('corrector', 'ensemble').plugin;
+
+const measurements: readonly Measurement[] = exchangesOf([{ source: 'wan', there: 0.01, back: 0.01, queue: 1e-3 }]).map(
+  ({ at, offset, delay, source }) => {
+    const given = measured(at, offset, delay / 2, source);
+    return { ...given, delay };
+  },
+);
+
+describe('the corrector', () => {
+  it('saves its state as JSON with a version, and goes on from it alike', () => {
+    const one = corrector();
+    for (const m of measurements.slice(0, 100)) one.correct(undefined, m, historyOf([]), undefined);
+    const other = corrector();
+    other.restore!(JSON.parse(JSON.stringify(one.snapshot!())));
+    for (const m of measurements.slice(100)) {
+      expect(other.correct(undefined, m, historyOf([]), undefined)).toEqual(
+        one.correct(undefined, m, historyOf([]), undefined),
+      );
+    }
+  });
+
+  it('refuses the state of another version', () => {
+    expect(() => corrector().restore!({ version: 99, state: {} })).toThrow(
+      'expected a snapshot of version 1, found 99',
+    );
+  });
+
+  it('changes nothing that it is given', () => {
+    const one = corrector();
+    for (const m of measurements.slice(0, 20)) {
+      const copy = structuredClone(m);
+      const told = one.correct(undefined, Object.freeze(m), historyOf([]), undefined);
+      expect(m).toEqual(copy);
+      expect(isDeclined(told!)).toBe(false);
+    }
+  });
+});
+
+/** A day with an outage, congestion one way, a colder hour and somebody who sets the wall clock. */
+const DAY = {
+  name: 'a-day',
+  duration: '24 h',
+  warmup: '20 min',
+  world: {
+    clock: { use: 'oscillator', timeError: '80 ms', frequencyError: '-31 ppm', wander: 1e-9 },
+    servers: [
+      { name: 'near', delay: '6 ms', jitter: { use: 'exponential', mean: '600 us' } },
+      { name: 'far', delay: '20 ms', jitter: { use: 'exponential', mean: '2 ms' } },
+    ],
+    faults: [
+      { use: 'delay-burst', at: '3 h', for: '2 h', directions: ['out'], mean: '15 ms' },
+      { use: 'clock-step', at: '7 h', by: '-400 ms' },
+      { use: 'outage', at: '10 h', for: '2 h' },
+      { use: 'frequency-step', at: '15 h', by: '1 ppm' },
+    ],
+  },
+  pipelines: [{ name: 'default', corrector: 'ensemble' }],
+};
+
+describe('a simulated day', () => {
+  it('is told to within 100 µs RMS, with bounds that hold', async () => {
+    const { pipelines } = await runText(stringify(DAY));
+    const { error, bounds } = pipelines.find(({ name }) => name === 'default')!;
+    expect(error?.rms).toBeLessThan(1e-4);
+    expect(error?.p99).toBeLessThan(5e-4);
+    expect(bounds.coverage).toBeGreaterThan(0.9);
+    expect(bounds.maxErrorCoverage).toBe(1);
+  });
+
+  it('is told the same on the counter whether or not the wall clock is stepped', async () => {
+    const short = { ...DAY, duration: '3 h' };
+    const faults = [{ use: 'clock-step', at: '1 h', by: '-400 ms' }];
+    const errors = await Promise.all(
+      [[], faults].map(async given => {
+        const { pipelines } = await runText(stringify({ ...short, world: { ...DAY.world, faults: given } }));
+        return pipelines.find(({ name }) => name === 'default')!.error!;
+      }),
+    );
+    expect(errors[1]!.rms / errors[0]!.rms).toBeCloseTo(1, 6);
+  });
+});
+
+const peer = fileURLToPath(new URL('../../../../shared/peer', import.meta.url));
+
+async function replayed(
+  recording: Recording,
+  truth: RecordedTruth | undefined,
+  warmup: number,
+  sinks: readonly Sink[] = [],
+): Promise<RunSummary> {
+  const pipelines = await namedPipelines(['default']);
+  const text = JSON.stringify({ name: 'peer', warmup, world: { kind: 'replayed', trace: 'given' }, pipelines });
+  const { scenario } = await parseScenario(text, 'peer');
+  return runScenario({ scenario, file: 'peer', recording, sinks, ...(truth && { truth }) });
+}
+
+describe.skipIf(!existsSync(peer))('recordings with truth, where ../shared/peer is there', () => {
+  // What chronyd makes of the same packets: its own best estimate, RMS in µs (chrony.csv.gz).
+  test.each([
+    ['wan-exp-s2', 113.0, 0.6],
+    ['lan-quiet-s2', 5.0, 0.7],
+    ['bad-osc-s1', 494.2, 0.75],
+    ['congestion-s1', 115.9, 0.85],
+    ['falseticker-s1', 51.8, 0.7],
+    ['four-servers-sym-s1', 66.0, 0.5],
+    ['wan-asym-s1', 4999.8, 1.02],
+  ])('%s: chronyd errs by %d µs, the default pipeline by at most %d of that', async (name, chronyd, most) => {
+    const { recording, truth, warmup } = await openTrace({ trace: `${peer}/${name}` });
+    const { pipelines } = await replayed(recording as Recording, truth, warmup!);
+    const { error, bounds } = pipelines.find(one => one.name === 'default')!;
+    expect(error!.rms / (chronyd * 1e-6)).toBeLessThan(most);
+    expect(bounds.maxErrorCoverage).toBe(1);
+  });
+
+  it('the time that is told does not change when true time is shifted', async () => {
+    const { recording, truth, warmup } = await openTrace({ trace: `${peer}/time-step-s1` });
+    const told = async (by: number) => {
+      const record = new Record();
+      const { epoch, notes, events } = recording as Recording;
+      const moved = events.map(event => ({ ...event, trueTime: event.trueTime! + by }));
+      const shifted = truth && { ...truth, t: truth.t.map(t => t + by) };
+      await replayed({ epoch, notes, events: moved }, shifted, warmup!, [record]);
+      return record.rounds.map(({ estimate, prior }) => [estimate, prior]);
+    };
+    const plain = await told(0);
+    expect(plain.length).toBeGreaterThan(300);
+    expect(await told(50_000)).toEqual(plain);
+  });
+});
