@@ -51,21 +51,66 @@ for (const name of ['one-server-day', 'four-servers-day', 'busy-day']) {
     wallPerDayOf30: month,
     coldFirstDay: first,
     coldProcess: whole,
-    peerWall: PEER[name],
-    timesFasterThanPeer: PEER[name] / wall,
+    ...(PEER[name] && { peerWall: PEER[name], timesFasterThanPeer: PEER[name] / wall }),
   });
 }
+
+/** Processor time of the four-server day with more and more of something: it should grow along a straight line. */
+async function growth(what, sizes, change) {
+  const loaded = await openScenario(`${folder}four-servers-day.yaml`);
+  const costs = [];
+  for (const size of sizes) {
+    const { duration = DAY, ...scenario } = change(loaded.scenario, size);
+    const larger = { ...loaded, scenario };
+    await timed(larger, duration);
+    const runs = [];
+    for (let i = 0; i < 5; i++) {
+      const before = process.cpuUsage();
+      await timed(larger, duration);
+      const { user, system } = process.cpuUsage(before);
+      runs.push((user + system) / 1e6);
+    }
+    costs.push(Math.min(...runs));
+  }
+  const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(sizes), mean(costs)];
+  const slope =
+    sizes.reduce((sum, size, i) => sum + (size - x) * (costs[i] - y), 0) /
+    sizes.reduce((sum, size) => sum + (size - x) ** 2, 0);
+  const [a, b, c] = sizes.slice(-3).map((size, i) => [size, costs.slice(-3)[i]]);
+  // 1 where the last step costs as much for each as the step before.
+  const bend = (c[1] - b[1]) / (c[0] - b[0]) / ((b[1] - a[1]) / (b[0] - a[0]));
+  return { what, sizes, costs, slope, bend };
+}
+
+const copies = (list, n) => Array.from({ length: n }, (_, i) => ({ ...list[i % list.length], name: `n${i}` }));
+const slopes = [
+  await growth('day', [1, 2, 4, 8], (scenario, n) => ({ ...scenario, duration: n * DAY })),
+  await growth('server', [1, 2, 4, 8], (scenario, n) => ({
+    ...scenario,
+    duration: DAY,
+    world: { ...scenario.world, servers: copies(scenario.world.servers, n) },
+  })),
+  await growth('pipeline', [1, 2, 4, 8], (scenario, n) => ({
+    ...scenario,
+    duration: DAY,
+    pipelines: copies(scenario.pipelines, n),
+  })),
+];
 
 const start = performance.now();
 spawnSync(process.execPath, [`${root}bin/escapement.js`, '--help']);
 const help = (performance.now() - start) / 1000;
-const result = { node: process.version, warmUps: WARM_UPS, runs: RUNS, cases, help };
+const result = { node: process.version, warmUps: WARM_UPS, runs: RUNS, cases, slopes, help };
 
 if (json) {
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } else {
   console.log(
-    `A simulated day: one clock, NTP at 64 s polls through the full client, a Kalman pipeline, truth at 1 Hz.`,
+    'A simulated day: one clock, NTP at 64 s polls through the full client, a Kalman pipeline, truth at 1 Hz (without',
+  );
+  console.log(
+    'what --json adds on how pipelines behave). busy-day: five servers, all noises, temperature, faults all day.',
   );
   console.log(`Median of ${RUNS} runs after ${WARM_UPS} warm-ups in one process; no file output.\n`);
   for (const one of cases) {
@@ -83,7 +128,15 @@ if (json) {
       continue;
     }
     console.log(
-      `  clknetsim with chronyd ${ms(one.peerWall)}: ours is ${one.timesFasterThanPeer.toFixed(1)} times as fast\n`,
+      one.peerWall === undefined
+        ? ''
+        : `  clknetsim with chronyd ${ms(one.peerWall)}: ours is ${one.timesFasterThanPeer.toFixed(1)} times as fast\n`,
+    );
+  }
+  for (const { what, sizes, costs, slope, bend } of slopes) {
+    console.log(
+      `each further ${what}: ${(slope * 1000).toFixed(1)} ms of processor time (${sizes.map((size, i) => `${size}: ${(costs[i] * 1000).toFixed(0)}`).join(', ')} ms; ` +
+        `the last step costs ${bend.toFixed(2)} of the one before, each)`,
     );
   }
   console.log(`escapement --help: ${(help * 1000).toFixed(0)} ms`);

@@ -97,6 +97,7 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
       sinks,
       ...(output && { outputFolder: output.path }),
       signal: abort.signal,
+      behaviour: true,
     });
     output?.end(summary.interrupted ? 'interrupted' : 'finished');
     if (output !== undefined && !options.json) process.stdout.write(`Files: ${output.shown}\n`);

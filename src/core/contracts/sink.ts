@@ -125,6 +125,58 @@ export interface PipelineSummary {
   readonly corrections?: CorrectionSummary;
   /** Of the revised trajectory, where a pipeline predicts between measurements and truth is known. */
   readonly retrospective?: ErrorStatistics;
+  /** How it behaves over the run, where that was asked for. */
+  readonly behaviour?: BehaviourSummary;
+}
+
+/** How a pipeline behaves over a run; docs/metrics.md defines each number. Seconds, and s/s. */
+export interface BehaviourSummary {
+  /** What counts as converged and as recovered. */
+  readonly within: number;
+  /** When |error| was last beyond `within`, also before the warm-up; null if it was so at the end. */
+  readonly convergedBy: number | null;
+  /** The largest fall of told − reference from one sample to the next. */
+  readonly largestBackwardStep: number | null;
+  /** The drift believed in less the true one; null where there is no estimate, or the true frequency is not known. */
+  readonly drift: { readonly rms: number; readonly max: number } | null;
+  /** Of the last applied reference. */
+  readonly age: { readonly mean: number; readonly max: number } | null;
+  /** Errors by the age of the last applied reference, in octaves of seconds. */
+  readonly byAge: readonly {
+    readonly from: number;
+    readonly to: number;
+    readonly samples: number;
+    readonly rms: number;
+    readonly max: number;
+  }[];
+  /** Stretches without a reference; `growth` is how fast the error grew in them, s/s. */
+  readonly holdover: {
+    readonly episodes: number;
+    readonly longest: number;
+    readonly growth: number | null;
+    readonly max: number;
+  } | null;
+  /** From when a fault is over to when |error| was last beyond `within` before the next; null where it stayed so. */
+  readonly recovery: {
+    readonly faults: number;
+    readonly unrecovered: number;
+    readonly worst: number | null;
+    /** The first hundred. */
+    readonly each: readonly {
+      readonly what: string;
+      readonly at: number;
+      readonly recovery: number | null;
+      readonly max: number;
+    }[];
+  } | null;
+  /** Of the statistical interval, taken as a normal distribution. */
+  readonly calibration: {
+    readonly levels: readonly { readonly level: number; readonly coverage: number; readonly meanWidth: number }[];
+    /** Shares of the samples at which the truth lay in each tenth of the distribution told. */
+    readonly pit: readonly number[];
+    /** Largest distance between how often the truth lay below a quantile told and how often it should. */
+    readonly distance: number;
+  } | null;
 }
 
 export interface ExpectationResult {

@@ -1,9 +1,29 @@
-import type { ExpectationResult, PipelineSummary } from '../contracts/index.js';
+import type { BehaviourSummary, ExpectationResult, PipelineSummary } from '../contracts/index.js';
 import { formatTime } from '../quantity.js';
 import { METRICS, type Metric, type Scenario } from './scenario.js';
 
+/** Metrics of how a pipeline behaves, which are scored only where they are asked for. */
+const BEHAVIOUR: Readonly<Partial<Record<Metric, (behaviour: BehaviourSummary) => number | null | undefined>>> = {
+  backwardStep: behaviour => behaviour.largestBackwardStep,
+  'drift.rms': behaviour => behaviour.drift?.rms,
+  'drift.max': behaviour => behaviour.drift?.max,
+  'age.mean': behaviour => behaviour.age?.mean,
+  'age.max': behaviour => behaviour.age?.max,
+  'holdover.growth': behaviour => behaviour.holdover?.growth,
+  'holdover.max': behaviour => behaviour.holdover?.max,
+  'recovery.worst': behaviour => behaviour.recovery?.worst,
+  'calibration.distance': behaviour => behaviour.calibration?.distance,
+};
+
+/** Whether an expectation needs to know how pipelines behave. */
+export function wantsBehaviour({ expectations }: Pick<Scenario, 'expectations'>): boolean {
+  return expectations.some(({ metric }) => metric in BEHAVIOUR);
+}
+
 /** The value of a metric such as `error.rms` in a pipeline's summary; null where it could not be measured. */
 export function metricOf(summary: PipelineSummary, metric: Metric, within?: number): number | null {
+  const behaviour = BEHAVIOUR[metric];
+  if (behaviour !== undefined) return (summary.behaviour && behaviour(summary.behaviour)) ?? null;
   if (metric === 'convergedBy') return summary.convergence?.find(one => one.within === within)?.by ?? null;
   const [group, name] = metric.split('.');
   if (group === 'error') return summary.error?.[name as keyof NonNullable<PipelineSummary['error']>] ?? null;

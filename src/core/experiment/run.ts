@@ -42,7 +42,7 @@ import type { PathModel, SimulatedServerOptions } from '../world/simulated-netwo
 import { SimulatedWorld } from '../world/simulated-world.js';
 import type { Tampering } from '../world/tampering.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
-import { judge } from './expectations.js';
+import { judge, wantsBehaviour } from './expectations.js';
 import { sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
@@ -59,6 +59,8 @@ export interface RunInputs {
   readonly sinks?: readonly Sink[];
   readonly outputFolder?: string;
   readonly signal?: AbortSignal;
+  /** Scores how pipelines behave, too, also where no expectation asks for it. */
+  readonly behaviour?: boolean;
 }
 
 type Make = <K extends PluginKind>(kind: K, choice: PluginChoice, place: string, part: string) => PluginKinds[K];
@@ -161,6 +163,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   );
   const walls = pipelines.flatMap(({ wall }) => wall ?? []);
   const from = stage.start + warmup;
+  const limits = inputs.behaviour || wantsBehaviour(scenario) ? scenario.metrics : undefined;
   const scorer = new Scorer(
     pipelines,
     [...answers, ...walls],
@@ -171,6 +174,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.start,
     fail,
     wanted,
+    limits,
   );
   if (stage.known !== undefined) {
     const { interval, jitter } = scenario.sampling;
@@ -229,7 +233,10 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipeline.outcomes.subscribe({ next: outcome => attempt(() => record(outcome)), error: fail });
   });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
-  stage.strike(report);
+  stage.strike((part, what) => {
+    scorer.struck(part, stage.now(), what === 'begins');
+    report(part, what);
+  });
   for (const [name, source] of sources) guarded(`source '${name}'`, () => source.start());
 
   const started = stage.start;
@@ -250,7 +257,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   for (const [, source] of sources) source.stop();
   for (const pipeline of pipelines) pipeline.trajectory?.end();
 
-  const results = scorer.summaries();
+  const results = scorer.summaries(stage.now());
   const summary: RunSummary = {
     scenario: scenario.name,
     seed: scenario.seed,

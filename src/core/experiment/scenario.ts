@@ -198,6 +198,15 @@ export const METRICS = {
   'bounds.meanWidth': 'time',
   'bounds.maxErrorCoverage': 'ratio',
   'bounds.maxErrorMeanWidth': 'time',
+  backwardStep: 'time',
+  'drift.rms': 'ratio',
+  'drift.max': 'ratio',
+  'age.mean': 'time',
+  'age.max': 'time',
+  'holdover.growth': 'ratio',
+  'holdover.max': 'time',
+  'recovery.worst': 'time',
+  'calibration.distance': 'ratio',
   /** When the error was last beyond `within`; also before the warm-up. */
   convergedBy: 'time',
   /** How fast told − true grows. */
@@ -281,6 +290,16 @@ export const ScenarioSchema = z
         }).prefault(0),
       })
       .meta({ description: '`interval` (1 s) and `jitter` (0) of the grid on which errors against truth are scored.' })
+      .prefault({}),
+    metrics: z
+      .strictObject({
+        within: time('What counts as converged and as recovered: |error| at most this.', { above: 0 }).prefault('1 ms'),
+        holdoverAfter: duration('How long without a reference counts as holdover.').prefault('15 min'),
+      })
+      .meta({
+        description:
+          '`within` (1 ms): what counts as converged and recovered; `holdoverAfter` (15 min): what counts as holdover.',
+      })
       .prefault({}),
     sinks: z
       .array(choice('sink', 'Writes, shows or serves what the run produces.'))

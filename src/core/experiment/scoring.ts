@@ -14,6 +14,7 @@ import {
   timeOn,
 } from '../contracts/index.js';
 import { thrownBy } from '../errors.js';
+import { Behaviour, type BehaviourLimits } from '../metrics/behaviour.js';
 import { Convergence, SizeAccumulator, toldFrequency } from '../metrics/convergence.js';
 import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
@@ -78,6 +79,10 @@ export class Scorer {
   private readonly sinkGrids: readonly SinkGrid[];
   /** The bare clock's bounds are always unknown: one answer stands for all. */
   private readonly unknown: CorrectedTime;
+  /** Of the bare clock, then of the pipelines. */
+  private readonly behaviours: readonly Behaviour[] | undefined;
+  /** What the pipelines told at the last sample. */
+  private readonly told: CorrectedTime[] = [];
   private readonly convergence: readonly (readonly [number, Convergence])[];
   private readonly frequency: ReadonlyMap<number, SizeAccumulator>;
   private readonly extra: boolean;
@@ -96,10 +101,14 @@ export class Scorer {
     /** Ends the run: a sink threw, outside any operator that would catch it. */
     private readonly fail: (error: unknown) => void,
     wanted: Wanted = { convergence: [], frequency: [] },
+    /** How pipelines behave is scored, too. */
+    limits?: BehaviourLimits,
   ) {
     this.convergence = wanted.convergence.map(({ pipeline, within }) => [pipeline, new Convergence(within)]);
     this.frequency = new Map(wanted.frequency.map(index => [index, new SizeAccumulator()]));
     this.extra = this.convergence.length > 0 || this.frequency.size > 0;
+    this.behaviours =
+      limits && [level, ...pipelines.map(pipeline => pipeline.level)].map(of => new Behaviour(limits, warmup, of));
     this.unknown = bareTime({ wall: 0, counter: 0 }, level);
     this.accumulators = pipelines.map(() => new ErrorAccumulator());
     this.corrections = pipelines.map(() => new CorrectionScore());
@@ -115,16 +124,19 @@ export class Scorer {
     const { sinkGrids } = this;
     const from = Math.max(this.warmup, clock.from ?? this.warmup);
     const until = clock.to ?? Number.POSITIVE_INFINITY;
+    const first = this.behaviours === undefined ? from : (clock.from ?? Number.NEGATIVE_INFINITY);
     return to => {
       if (sinkGrids.length === 0) {
         for (; scoring.next <= to; scoring.advance()) {
           const t = scoring.next;
           const scored = t >= from && t <= until;
-          if (!scored && !this.extra) continue;
+          const observed = t >= first && t <= until;
+          if (!scored && !observed && !this.extra) continue;
           const now = clock.sampleAt(t);
           if (now === undefined) continue;
           if (this.extra) this.scoreExtra(clock, t, now);
           if (scored) this.scoreAgainstTruth(now);
+          if (this.behaviours !== undefined && observed) this.observe(this.behaviours, clock, t, now, scored);
         }
         return;
       }
@@ -136,6 +148,9 @@ export class Scorer {
         if (t === scoring.next) {
           if (now !== undefined && this.extra) this.scoreExtra(clock, t, now);
           if (now !== undefined && t >= from && t <= until) this.scoreAgainstTruth(now);
+          if (now !== undefined && this.behaviours !== undefined && t >= first && t <= until) {
+            this.observe(this.behaviours, clock, t, now, t >= from);
+          }
           scoring.advance();
         }
         for (const { sink, grid } of sinkGrids) {
@@ -209,6 +224,7 @@ export class Scorer {
       const { t, told, error, bareError } = sample;
       const accumulator = [this.bare, ...this.accumulators, ...this.answered][index]!;
       if (t >= this.warmup) accumulator.add(error!, bareError!, told);
+      this.behaviours?.[index]?.add(t, error!, told.uncertainty);
       this.notify(sink => sink.scored?.(sample));
     });
   }
@@ -223,6 +239,9 @@ export class Scorer {
     now: () => { readonly reading: ClockReading; readonly truth: ExchangeRecord['truth'] },
   ): void {
     if (record.t >= this.warmup) this.judgeCorrection(record, now);
+    if (this.behaviours !== undefined && record.taken.length > 0 && record.declined === undefined) {
+      this.behaviours[1 + this.pipelines.findIndex(({ name }) => name === record.pipeline)]!.applied(record.t);
+    }
     this.notify(sink => sink.round?.(record));
   }
 
@@ -271,15 +290,29 @@ export class Scorer {
     this.notify(sink => sink.event?.(record));
   }
 
-  summaries(): readonly PipelineSummary[] {
+  /** A fault begins or ends. */
+  struck(what: string, t: number, begins: boolean): void {
+    for (const behaviour of this.behaviours ?? []) {
+      if (begins) behaviour.struck(what, t);
+      else behaviour.over(t);
+    }
+  }
+
+  /** `end`: when the run ended, in its own time. */
+  summaries(end: number): readonly PipelineSummary[] {
+    const behaviourOf = (index: number): Pick<PipelineSummary, 'behaviour'> => {
+      const behaviour = this.behaviours?.[index]?.summary(end);
+      return behaviour === undefined ? {} : { behaviour };
+    };
     return [
-      this.withExtra(-1, this.bare.summary(BARE_CLOCK, this.level, this.reference)),
+      { ...this.withExtra(-1, this.bare.summary(BARE_CLOCK, this.level, this.reference)), ...behaviourOf(0) },
       ...this.pipelines.map((pipeline, index) => {
         const retrospective = this.retrospectives[index]?.summary('', this.level, this.reference).error;
         return this.withExtra(index, {
           ...this.accumulators[index]!.summary(pipeline.name, pipeline.level, this.reference),
           corrections: this.corrections[index]!.summary(),
           ...(retrospective && { retrospective }),
+          ...behaviourOf(1 + index),
         });
       }),
       ...this.answers.map((answer, index) =>
@@ -334,6 +367,7 @@ export class Scorer {
     this.bare.add(wallError, wallError, this.unknown);
     for (let i = 0; i < pipelines.length; i++) {
       const told = pipelines[i]!.tell(reading);
+      this.told[i] = told;
       accumulators[i]!.add(told.offset + (told.axis === 'counter' ? counterError : wallError), wallError, told);
     }
     for (let i = 0; i < this.answers.length; i++) {
@@ -348,6 +382,29 @@ export class Scorer {
       for (const sample of samples) sink.sample!(sample);
     } catch (error) {
       this.fail(sinkThrew(sink, error));
+    }
+  }
+
+  /** Scores how pipelines behave; `scored`: `scoreAgainstTruth` has just noted what they told. */
+  private observe(
+    behaviours: readonly Behaviour[],
+    clock: KnownClock,
+    t: number,
+    now: TrueReading,
+    scored: boolean,
+  ): void {
+    const { reading, counterError, wallError } = now;
+    behaviours[0]!.add(t, wallError, undefined);
+    let frequency: number | undefined;
+    for (let i = 0; i < this.pipelines.length; i++) {
+      const pipeline = this.pipelines[i]!;
+      const behaviour = behaviours[i + 1]!;
+      const told = scored ? this.told[i]! : pipeline.tell(reading);
+      behaviour.add(t, told.offset + (told.axis === 'counter' ? counterError : wallError), told.uncertainty);
+      if (!scored || !behaviour.wantsDrift || pipeline.estimate === undefined) continue;
+      frequency ??= clock.frequencyAt?.(t);
+      // An offset is what the clock lacks: on a clock that runs fast by y it changes by −y/(1 + y) a second.
+      if (frequency !== undefined) behaviour.drift(pipeline.estimate.drift + frequency / (1 + frequency));
     }
   }
 

@@ -1,5 +1,5 @@
-/** Time constants per decade: the sum then differs from the integral by under 0.1 %. */
-const PER_DECADE = 2;
+/** Time constants per decade: the sum then differs from the integral by 0.3 %. */
+const PER_DECADE = 1.5;
 /** Decay per step of the slowest process: 3 years at steps of 1 s. */
 const SLOWEST = 1e-8;
 /** And of the fastest, of which nothing is left after a step. */
@@ -11,7 +11,7 @@ const FASTEST = 40;
  *
  *   Γ(k + ½)/(√π·k!) = (1/π)·∫₀¹ p^k·p^−½·(1 − p)^−½ dp,
  *
- * so that some twenty first-order recursions, their decays log-spaced and all driven by one draw a step, make it with
+ * so that sixteen first-order recursions, their decays log-spaced and all driven by one draw a step, make it with
  * flat memory. (That a sum of relaxations is flicker is A. van der Ziel's, Physica 16 (1950).) Two neighbours are then
  * averaged, with the weight at which the series has the mean square difference asked for: sampled and summed flicker
  * would otherwise have up to a fifth too much of it between neighbours, and be right only from ten steps on.
@@ -37,7 +37,7 @@ export class FlickerSeries {
     private readonly normal: () => number,
   ) {
     const spacing = Math.LN10 / PER_DECADE;
-    const count = Math.ceil(Math.log10(FASTEST / SLOWEST) * PER_DECADE) + 1;
+    const count = 2 * Math.ceil((Math.log10(FASTEST / SLOWEST) * PER_DECADE + 1) / 2);
     this.poles = new Float64Array(count);
     this.gains = new Float64Array(count);
     // Below the Nyquist frequency S = 2·σ²·step/|2 sin(πf·step)| tends to σ²/(πf).
@@ -65,11 +65,17 @@ export class FlickerSeries {
     const { poles, gains, states, blend } = this;
     const drive = this.normal();
     let value = 0;
-    for (let i = 0; i < states.length; i++) {
-      const state = states[i]! * poles[i]! + drive;
-      states[i] = state;
-      value += gains[i]! * state;
+    let odd = 0;
+    // In pairs: two sums that do not wait for each other.
+    for (let i = 0; i + 1 < states.length; i += 2) {
+      const one = states[i]! * poles[i]! + drive;
+      const two = states[i + 1]! * poles[i + 1]! + drive;
+      states[i] = one;
+      states[i + 1] = two;
+      value += gains[i]! * one;
+      odd += gains[i + 1]! * two;
     }
+    value += odd;
     const blended = value + blend * (this.last - value);
     this.last = value;
     return blended;

@@ -84,17 +84,36 @@ export function mix(a: number, b: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** A standard normal value that is a function of two integers (Box and Muller). */
+/** A standard normal value that is a function of two integers, by the same ziggurat as the streams'. */
 export function hashedNormal(a: number, b: number): number {
-  const u = (mix(a, b) + 0.5) / 4294967296;
-  const v = mix(mix(a, b ^ 0x5bd1e995), b) / 4294967296;
-  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+  for (let bits = mix(a, b) | 0; ; bits = mix(bits, b ^ 0x5bd1e995) | 0) {
+    const layer = bits & 127;
+    const signed = bits >> 7;
+    const x = signed * scale[layer]!;
+    const size = signed < 0 ? -x : x;
+    if (size < edge[layer + 1]!) return x;
+    // Once in eighty: further hashes stand for further draws.
+    bits = mix(bits, b ^ 0x2545f491) | 0;
+    if (layer === 0) return hashedTail(bits, b, signed < 0);
+    const y = density[layer]! + unit(bits) * (density[layer + 1]! - density[layer]!);
+    if (y < Math.exp(-0.5 * x * x)) return x;
+  }
+}
+
+function hashedTail(a: number, b: number, negative: boolean): number {
+  for (let bits = a; ; bits = mix(bits, b)) {
+    const x = Math.log(unit(bits)) / R;
+    const y = Math.log(unit(mix(bits, ~b)));
+    if (-2 * y >= x * x) return negative ? x - R : R - x;
+  }
+}
+
+/** Uniform on (0, 1) from 32 bits. */
+function unit(bits: number): number {
+  return ((bits >>> 0) + 0.5) / 4294967296;
 }
 
 /** Two independent standard normal values that are functions of two integers. */
 export function hashedNormalPair(a: number, b: number): readonly [number, number] {
-  const u = (mix(a, b) + 0.5) / 4294967296;
-  const v = mix(mix(a, b ^ 0x5bd1e995), b) / 4294967296;
-  const radius = Math.sqrt(-2 * Math.log(u));
-  return [radius * Math.cos(2 * Math.PI * v), radius * Math.sin(2 * Math.PI * v)];
+  return [hashedNormal(a, b), hashedNormal(a ^ 0x3c6ef372, b)];
 }

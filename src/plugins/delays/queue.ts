@@ -12,17 +12,18 @@ const Options = z.strictObject({
   utilisation: ratio('Share of the time in which the link is busy.', { min: 0, max: 0.99 }).prefault('60 %'),
 });
 
-/** A cell of time is this many times as long as the queue remembers. */
-const MEMORY = 10;
+/** A cell of time, in relaxation times of the queue, and how many cells back the traffic still counts. */
+const CELL = 3;
+const BACK = 3;
 
 /**
  * A bottleneck with Poisson traffic: what a packet waits is the work that an M/M/1 queue holds when it arrives,
  * P(W > x) = ρ·e^(−(1−ρ)x/s) (L. Kleinrock, "Queueing Systems", vol. 1, 1975, section 5.12). Packets that follow each
  * other closely meet the same queue; our own packets are too few to add to it.
  *
- * The traffic is a function of time: it comes in cells, each with its own draws, of ten times the queue's relaxation time
- * s/(1 − √ρ)² . The queue at t follows from the traffic since the start of the cell before, where it is drawn from the
- * stationary law; what it was then has been forgotten by t but for e⁻¹⁰ (and is the same whoever asks).
+ * The traffic is a function of time: it comes in cells of three relaxation times s/(1 − √ρ)², each with its own draws.
+ * The queue at t follows from the traffic of t's cell and the three before it, at whose start it is drawn from the
+ * stationary law; what it was then has been forgotten by t but for e⁻⁹ (and is the same whoever asks).
  */
 @plugin({ kind: 'delay', name: 'queue', summary: 'Waiting in an M/M/1 queue of a given utilisation', options: Options })
 export class QueueDelay implements DelayLaw {
@@ -30,7 +31,7 @@ export class QueueDelay implements DelayLaw {
   private readonly interval: number;
   private readonly salt: number;
   private readonly draws = new CountedDraws(0);
-  private cell = -1;
+  private cell = Number.NaN;
   /** Work in the queue at `time`, seconds, and when the next packet of the other traffic comes. */
   private work = 0;
   private time = 0;
@@ -41,7 +42,7 @@ export class QueueDelay implements DelayLaw {
     @inject(Streams) streams: Streams,
   ) {
     const { service, utilisation } = options;
-    this.length = (MEMORY * service) / (1 - Math.sqrt(utilisation)) ** 2;
+    this.length = (CELL * service) / (1 - Math.sqrt(utilisation)) ** 2;
     this.interval = service / utilisation;
     this.salt = streams('traffic').uint32();
   }
@@ -50,12 +51,13 @@ export class QueueDelay implements DelayLaw {
     if (this.options.utilisation === 0) return 0;
     const cell = Math.floor(at / this.length);
     if (cell !== this.cell) {
-      const before = (cell - 1) * this.length;
-      const stationary = this.enter(cell - 1);
-      this.work = stationary;
-      this.time = before;
-      this.serve(cell * this.length);
-      this.enter(cell);
+      const from = cell - BACK;
+      this.work = this.enter(from);
+      this.time = from * this.length;
+      for (let next = from + 1; next <= cell; next++) {
+        this.serve(next * this.length);
+        this.enter(next);
+      }
       this.cell = cell;
     }
     this.serve(at);

@@ -12,6 +12,17 @@ const summary: PipelineSummary = {
   convergence: [{ within: 1e-3, by: 210 }],
   frequency: { rms: 1e-6, max: 4e-6 },
   reference: 'truth',
+  behaviour: {
+    within: 1e-3,
+    convergedBy: 200,
+    largestBackwardStep: 1e-3,
+    drift: { rms: 1e-8, max: 1e-7 },
+    age: { mean: 32, max: 70 },
+    byAge: [],
+    holdover: { episodes: 1, longest: 3600, growth: 1e-8, max: 1e-3 },
+    recovery: { faults: 1, unrecovered: 0, worst: 60, each: [] },
+    calibration: { levels: [], pit: [], distance: 0.1 },
+  },
 };
 const unscored: PipelineSummary = { ...summary, name: 'silent', error: null, winRate: null };
 
@@ -28,6 +39,8 @@ describe('expectations', () => {
     expect(metricOf(summary, 'error.p99')).toBe(4e-3);
     expect(metricOf(summary, 'winRate')).toBe(0.75);
     expect(metricOf(summary, 'bounds.maxErrorMeanWidth')).toBe(2e-2);
+    expect(metricOf(summary, 'recovery.worst')).toBe(60);
+    expect(metricOf(summary, 'drift.max')).toBe(1e-7);
   });
 
   test('hold at their limit and break beyond it', () => {

@@ -51,6 +51,23 @@ pipelines: [{ name: kalman }]
   });
 });
 
+describe('a noisy clock that stands still for an hour', () => {
+  it.each(['suspend', 'vm-pause'])('goes on after a %s', async fault => {
+    const { pipelines } = await runText(`
+name: pause
+duration: 4 h
+warmup: 3 h
+world:
+  clock: laptop-crystal
+  servers: [{ name: a, delay: 3 ms, jitter: { use: exponential, mean: 50 us } }]
+  faults: [{ use: ${fault}, at: 1 h, for: 1 h }]
+pipelines: [{ name: kalman }]
+`);
+    expect(pipelines[1]!.samples).toBeGreaterThan(3500);
+    expect(pipelines[1]!.error!.max).toBeLessThan(5e-3);
+  });
+});
+
 describe('reading a clock takes time', () => {
   const scenario = (options: string) => `
 name: latency
