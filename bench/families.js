@@ -78,8 +78,6 @@ export const FAMILIES = {
     ...family([...four.slice(0, 3), server('d', '30 ms', exponential('3 ms'), { out: { delay: '33 ms' } })]),
     symmetric: false,
   },
-  // A clock read in whole milliseconds: what the delays show is the clock's grain, not queues.
-  'coarse-clock': family([server('lan', '300 us', exponential('20 us'))], { oscillator: { granularity: '1 ms' } }),
   'route-change': family([wan()], { faults: [{ use: 'delay-burst', at: '3 h', least: '5 ms', mean: 0 }] }),
 };
 

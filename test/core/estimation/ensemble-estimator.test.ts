@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EnsembleEstimator, IDEAS } from '../../../src/core/estimation/ensemble-estimator.js';
 import { type ClockEstimate, offsetAfter } from '../../../src/core/estimation/observation.js';
+import { gaussian } from '../../support/gaussian.js';
 import { exchangesOf, type Path, type Seen } from '../../support/paths.js';
 
 const wan: Path = { source: 'wan', there: 0.01, back: 0.01, queue: 1e-3 };
@@ -78,6 +79,20 @@ describe('the estimator on one server', () => {
     expect(Math.abs(told.meanDrift - told.drift)).toBeLessThan(1e-6);
     expect(offsetAfter(told, 3600)).toBeCloseTo(told.offset + told.drift * 3600, 3);
     expect(told.randomWalkFm).toBeGreaterThan(0);
+  });
+});
+
+describe('offsets that scatter for reasons that no delay shows', () => {
+  it('are averaged by the members that do not listen to delays; without those the error is twice as large', () => {
+    const draw = gaussian('late');
+    const late = exchangesOf([{ ...wan, queue: 1e-5 }], { count: 300 }).map(seen => ({
+      ...seen,
+      offset: seen.offset + 5e-4 * draw(),
+    }));
+    const deaf = rms(heard(late).slice(60));
+    const trusting = rms(heard(late, new EnsembleEstimator({ without: ['delay-deaf'] })).slice(60));
+    expect(deaf).toBeLessThan(2.5e-4);
+    expect(trusting).toBeGreaterThan(2 * deaf);
   });
 });
 
