@@ -111,10 +111,18 @@ program
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .action(async (file: string, options) => (await import('./stability.js')).stability(file, options));
 
+// Nothing is left to happen, and the command has not come to its end: only a promise that nobody keeps does that.
+const forsaken = (): void => {
+  process.stderr.write('escapement: the run waits for an answer that never comes: a plugin has left a promise open\n');
+  process.exitCode = BAD_INPUT;
+};
+process.once('exit', forsaken);
 try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
+} finally {
+  process.off('exit', forsaken);
 }
 
 function report(error: unknown): number {

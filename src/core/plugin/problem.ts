@@ -45,9 +45,9 @@ function meant(issue: Issue, input: unknown): Issue {
     atOnce &&= first.path.length === 0 && first.code !== 'unrecognized_keys';
     if (wrongType?.code === 'invalid_type') expected.add(typeName(wrongType.expected));
     const wrongKind = wrongType !== undefined || branch.some(inner => inner.path.at(-1) === 'kind');
-    // What begins with a digit is meant as a quantity, and a quantity says for itself what is wrong with it.
-    const meantSo = first.code === 'custom' && first.path.length === 0 && isQuantity(at(input, issue.path));
-    const score = (wrongKind ? -100 : meantSo ? 100 : 0) + first.path.length - branch.length;
+    // A number, with a unit or without, that its own schema refuses is no name of a plugin.
+    const refused = first.code === 'custom' && first.path.length === 0 && isNumeric(at(input, issue.path));
+    const score = (wrongKind ? -100 : 0) + (refused ? 100 : 0) + first.path.length - branch.length;
     if (score > bestScore) [best, bestScore] = [first, score];
   }
   if (best === undefined) return issue;
@@ -66,6 +66,10 @@ function meant(issue: Issue, input: unknown): Issue {
     return { ...kinds[0]!, path: [...path, ...kinds[0]!.path], values: kinds.flatMap(({ values }) => values) };
   }
   return meant({ ...best, path: [...path, ...best.path] }, input);
+}
+
+function isNumeric(value: unknown): boolean {
+  return typeof value === 'number' || (typeof value === 'string' && /^\s*[+-]?\.?\d/.test(value));
 }
 
 function describe(issue: Issue, found: unknown): Pick<Problem, 'problem' | 'hint'> {
@@ -148,8 +152,4 @@ function keysAt(schema: z.core.$ZodType, [head, ...rest]: readonly PropertyKey[]
   if (schema instanceof z.ZodArray) return keysAt(schema.element as z.ZodType, rest);
   if (schema instanceof z.ZodRecord) return keysAt(schema.valueType as z.ZodType, rest);
   return [];
-}
-
-function isQuantity(value: unknown): boolean {
-  return typeof value === 'number' || (typeof value === 'string' && /^\s*[+-]?[.\d]/.test(value));
 }

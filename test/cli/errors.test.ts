@@ -1,0 +1,184 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Ended, escapement, filesIn, scratch, write } from '../support/escapement.js';
+
+const folder = scratch();
+
+const SCENARIO = `name: x
+duration: 10 min
+world: { servers: [{ name: a }] }
+pipelines: [{ name: p, corrector: CORRECTOR }]
+`;
+
+const scenario = (name: string, corrector = name): string =>
+  write(folder, `${name}.yaml`, SCENARIO.replace('CORRECTOR', corrector));
+
+const good = scenario('kalman');
+
+/** A corrector from outside, in JavaScript. */
+const corrector = (name: string, body: string, made = ''): string =>
+  write(
+    folder,
+    `${name}.js`,
+    `import { plugin, z } from 'escapement';
+class Failing { constructor() { ${made} } correct(prior, measurement) { ${body} } }
+plugin({ kind: 'corrector', name: '${name}', summary: 'Fails', options: z.object({}) })(Failing);
+`,
+  );
+
+/** Bad input: exit code 2, one line on standard error, nothing on standard output, and no stack trace. */
+function expectRefusal({ status, stdout, stderr }: Ended, message: string | RegExp): void {
+  expect(stderr).toMatch(/^escapement: .*\n$/);
+  if (typeof message === 'string') expect(stderr).toBe(`escapement: ${message}\n`);
+  else expect(stderr).toMatch(message);
+  expect(stdout).toBe('');
+  expect(status).toBe(2);
+}
+
+describe('bad input', () => {
+  test('a mistake in a scenario', () => {
+    const file = scenario('kalmann');
+    expectRefusal(
+      escapement(['run', file, '--json']),
+      `${file}:4 pipelines[0].corrector.use: unknown corrector 'kalmann' (did you mean 'kalman'?)`,
+    );
+  });
+
+  test('what is no scenario, in several ways', () => {
+    for (const [text, message] of [
+      ['', ': expected a scenario (a map with `name`, `world`, …)'],
+      ['name: [\n', ':2: is not YAML: '],
+      ['a: &a [*a]\n', ''],
+      ['a: *b\n', ': is not YAML: Unresolved alias'],
+    ] as const) {
+      const file = write(folder, 'none.yaml', text);
+      const ended = escapement(['run', file, '--json']);
+      expectRefusal(ended, /^escapement: /);
+      expect(ended.stderr).toContain(`${file}${message}`);
+    }
+  });
+
+  test.each([
+    [
+      'a file that is not there',
+      ['run', join(folder, 'missing.yaml')],
+      /missing\.yaml: cannot be read: no such file or folder$/m,
+    ],
+    ['a folder', ['run', folder], /: cannot be read: it is a folder$/m],
+    [
+      'a plugin that is not there',
+      ['run', good, '--plugin', './missing.ts'],
+      /^escapement: --plugin \.\/missing\.ts: no such file$/m,
+    ],
+    [
+      'a folder of output that is a file',
+      ['run', good, '--json', '--out', good],
+      /^escapement: --out .*: cannot be made: /m,
+    ],
+  ])('%s', (_, args, message) => {
+    expectRefusal(escapement(args), message);
+  });
+
+  test('a folder of output with something else in it, which is left alone', () => {
+    const out = join(folder, 'precious');
+    mkdirSync(out);
+    write(out, 'thesis.csv', 'years of work');
+    expectRefusal(escapement(['run', good, '--json', '--out', out]), /the folder holds something other than a run/);
+    expect(filesIn(out)).toEqual({ 'thesis.csv': 'years of work' });
+  });
+
+  test('validate says what is wrong with each file, and which are right', () => {
+    const bad = scenario('kalmann');
+    const { status, stdout, stderr } = escapement(['validate', good, bad]);
+    expect(status).toBe(2);
+    expect(stderr).toBe('');
+    expect(stdout.split('\n')).toEqual([
+      `${good}: valid`,
+      `${bad}:4 pipelines[0].corrector.use: unknown corrector 'kalmann' (did you mean 'kalman'?)`,
+      '',
+    ]);
+    expect(escapement(['validate', good]).status).toBe(0);
+  });
+
+  test('an unknown option of the command', () => {
+    const { status, stderr, stdout } = escapement(['run', good, '--sede', '3']);
+    expect(status).toBe(2);
+    expect(stderr).toContain("unknown option '--sede'");
+    expect(stderr).toContain('--seed');
+    expect(stdout).toBe('');
+  });
+});
+
+describe('a plugin from outside that fails', () => {
+  test('when its file is read', () => {
+    const module = write(folder, 'syntax.js', 'export const = 3;\n');
+    expectRefusal(escapement(['run', good, '--json', '--plugin', module]), /syntax\.js: cannot be loaded: /);
+  });
+
+  test('when it is made', () => {
+    const module = corrector('unmade', 'return prior;', "throw new Error('no licence');");
+    const file = scenario('unmade');
+    expectRefusal(
+      escapement(['run', file, '--json', '--plugin', module]),
+      `${file} pipelines[0].corrector: corrector 'unmade' could not be made: no licence`,
+    );
+  });
+
+  test('when it runs', () => {
+    const module = corrector('thrower', 'return measurement.nothing.there;');
+    const out = join(folder, 'thrown');
+    expectRefusal(
+      escapement(['run', scenario('thrower'), '--json', '--plugin', module, '--out', out]),
+      /^escapement: pipeline 'p', corrector: threw: Cannot read properties of undefined \(reading 'there'\)\n$/,
+    );
+    const files = filesIn(out);
+    expect(JSON.parse(files['manifest.json']!)).toMatchObject({ status: 'failed' });
+    expect(files['measurements.csv']!.split('\n').length).toBeGreaterThan(2);
+  });
+
+  test('when its answer is not a number', () => {
+    const module = corrector(
+      'nothing',
+      "return { at: measurement.at, axis: 'counter', offset: 0 / 0, drift: 0, p00: 1, p01: 0, p11: 1, whiteFm: 0, randomWalkFm: 0, maxError: 1, maxErrorRate: 0, by: 'nothing' };",
+    );
+    expectRefusal(
+      escapement(['run', scenario('nothing'), '--json', '--plugin', module]),
+      /^escapement: pipeline 'p': 'nothing' gave an estimate that is not finite/,
+    );
+  });
+
+  test('when it never answers', () => {
+    const module = write(
+      folder,
+      'silent.js',
+      `import { plugin, z } from 'escapement';
+class Silent { predict() { return new Promise(() => {}); } }
+plugin({ kind: 'predictor', name: 'silent', summary: 'Never answers', options: z.object({}) })(Silent);
+`,
+    );
+    const file = write(folder, 'silent.yaml', SCENARIO.replace('corrector: CORRECTOR', 'predictor: silent'));
+    expectRefusal(
+      escapement(['run', file, '--json', '--plugin', module]),
+      'the run waits for an answer that never comes: a plugin has left a promise open',
+    );
+  });
+});
+
+describe('exit codes', () => {
+  test('0 where all expectations hold, 1 where one is broken, with the same document on standard output', () => {
+    const limit = (value: string): string =>
+      write(
+        folder,
+        `limit-${value}.yaml`,
+        `${SCENARIO.replace('CORRECTOR', 'kalman')}expectations: [{ pipeline: p, metric: error.max, atMost: ${value} s }]\n`,
+      );
+    const held = escapement(['run', limit('10'), '--json']);
+    expect([held.status, held.stderr]).toEqual([0, '']);
+    const broken = escapement(['run', limit('1e-12'), '--json']);
+    expect([broken.status, broken.stderr]).toEqual([1, '']);
+    const [expected, found] = [held, broken].map(({ stdout }) => JSON.parse(stdout));
+    expect(found.pipelines).toEqual(expected.pipelines);
+    expect(found.expectations[0]).toMatchObject({ holds: false, metric: 'error.max' });
+  });
+});
