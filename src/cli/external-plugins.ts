@@ -8,7 +8,9 @@ import { InputError } from '../core/errors.js';
  */
 export async function loadExternalPlugins(modules: readonly string[]): Promise<void> {
   if (modules.length === 0) return;
-  const { createJiti } = await import('jiti');
+  const { createJiti } = await import('jiti').catch(() => {
+    throw new InputError(`--plugin ${modules[0]}`, 'needs the package jiti, which is not installed: npm install jiti');
+  });
   const [escapement, rxjs, inversify, zod] = await Promise.all([
     import('../index.js'),
     import('rxjs'),
