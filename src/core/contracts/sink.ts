@@ -203,6 +203,19 @@ export interface RunSummary {
 export interface TimeService {
   /** What a pipeline (the first, unless named) tells now. */
   now(pipeline?: string): CorrectedTime;
+  /** The same, with what it is told from: one reading of the clock, and the estimate in force. */
+  read(pipeline?: string): Answer;
+  /** What it would tell once the counter has gone `seconds` further (back, if negative) and nothing more was measured. */
+  ahead(seconds: number, pipeline?: string): Answer;
+}
+
+/** A corrected time with the reading and the estimate that it comes from. */
+export interface Answer {
+  readonly pipeline: string;
+  readonly reading: ClockReading;
+  readonly told: CorrectedTime;
+  /** Undefined while nothing is known. */
+  readonly estimate: Estimate | undefined;
 }
 
 /**

@@ -3,11 +3,11 @@ import { dirname } from 'node:path';
 import { Container } from 'inversify';
 import type { ObservedValueOf } from 'rxjs';
 import {
+  type Answer,
   type Axis,
   type ClockModel,
   type ClockPlugin,
   type ClockReading,
-  type CorrectedTime,
   type ExchangeRecord,
   type RecordedTruth,
   type Recording,
@@ -16,6 +16,7 @@ import {
   type Sink,
   type Source,
   type SourceEvent,
+  type TimeService,
   World,
 } from '../contracts/index.js';
 import { guarded, InputError, unknownName } from '../errors.js';
@@ -139,11 +140,14 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),
   };
-  const now = (name = pipelines[0]!.name): CorrectedTime => {
+  const ahead = (seconds: number, name = pipelines[0]!.name): Answer => {
     const pipeline = pipelines.find(one => one.name === name);
     if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
-    return pipeline.tell(stage.view.clock.read());
+    const now = stage.view.clock.read();
+    const reading = seconds === 0 ? now : { wall: now.wall + seconds, counter: now.counter + seconds };
+    return { pipeline: name, reading, told: pipeline.tell(reading), estimate: pipeline.estimate };
   };
+  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead };
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
@@ -151,7 +155,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   };
   for (const sink of sinks) {
     try {
-      await sink.start?.(info, { now });
+      await sink.start?.(info, time);
     } catch (error) {
       throw sinkThrew(sink, error);
     }
