@@ -234,9 +234,11 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
       throw new InputError(placeOf(['pipelines', index, 'name']), `'${name}' names a disciplined wall clock`);
     }
   });
-  scenario.expectations.forEach(({ pipeline }, index) => {
-    if (!pipelines.includes(pipeline)) {
-      throw unknownName(placeOf(['expectations', index, 'pipeline']), 'pipeline', pipeline, pipelines);
+  scenario.expectations.forEach(({ pipeline, of = pipeline }, index) => {
+    for (const [key, name] of Object.entries({ pipeline, of })) {
+      if (!pipelines.includes(name)) {
+        throw unknownName(placeOf(['expectations', index, key]), 'pipeline', name, pipelines);
+      }
     }
   });
   if (scenario.world.kind === 'simulated') {

@@ -293,10 +293,11 @@ function wantedBy({ pipelines, expectations }: Scenario): Wanted {
   const placeOf = (name: string): number => names.indexOf(name);
   const convergence = new Map<string, Wanted['convergence'][number]>();
   const frequency = new Set<number>();
-  for (const { pipeline, metric, within } of expectations) {
-    const place = placeOf(pipeline);
-    if (within !== undefined) convergence.set(`${place} ${within}`, { pipeline: place, within });
-    if (metric.startsWith('frequency.')) frequency.add(place);
+  for (const { pipeline, metric, within, of = pipeline } of expectations) {
+    for (const place of [pipeline, of].map(placeOf)) {
+      if (within !== undefined) convergence.set(`${place} ${within}`, { pipeline: place, within });
+      if (metric.startsWith('frequency.')) frequency.add(place);
+    }
   }
   return { convergence: [...convergence.values()], frequency: [...frequency] };
 }
