@@ -4,6 +4,7 @@ import { inject } from 'inversify';
 import { z } from 'zod';
 import type { EventRecord, ExchangeRecord, RoundRecord, RunInfo, Sample, Sink } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
+import { ReachRegisters } from '../../core/ntp/reach.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { OutputFolder } from '../../core/plugin/tokens.js';
 import { duration } from '../../core/quantity.js';
@@ -24,7 +25,7 @@ const MEASUREMENT_COLUMNS =
 const SAMPLE_COLUMNS = 't_s,wall_s,counter_s,told_s,offset_s,uncertainty_s,level,max_error_s,by,error_s,bare_error_s';
 const ESTIMATE_COLUMNS =
   't_s,at_wall_s,at_counter_s,offset_s,drift,p00,p01,p11,max_error_s,by,drift_by,prior_offset_s,prior_drift,declined,' +
-  'used,not_used';
+  'used,not_used,last_measured_s,last_applied_s,reach';
 const EVENT_COLUMNS = 't_s,part,what';
 
 /** What the names of the parts of pipelines begin with. */
@@ -33,7 +34,8 @@ const PIPELINES = 'pipelines/';
 /**
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
- * `estimates-NAME.csv`, one row a round. Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
+ * `estimates-NAME.csv`, one row a round, with the state of NTP (when a server last answered, when the pipeline last took a
+ * measurement, every server's reach register in octal). Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
  * told before it was used. `events.csv` holds what the pipelines' plugins reported. Numbers are written so that they read back as the same doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
@@ -41,6 +43,9 @@ export class CsvSink implements Sink {
   readonly interval: number;
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
+  private readonly reach = new ReachRegisters();
+  /** When each pipeline last took a measurement. */
+  private readonly applied = new Map<string, number>();
   private flushed = performance.now();
   private reference: RunInfo['reference'] = 'truth';
 
@@ -61,7 +66,9 @@ export class CsvSink implements Sink {
     for (const name of pipelines) this.file(`estimates-${name}`, ESTIMATE_COLUMNS);
   }
 
-  exchange({ t, event, group, open, truth }: ExchangeRecord): void {
+  exchange(record: ExchangeRecord): void {
+    const { t, event, group, open, truth } = record;
+    this.reach.note(record);
     const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
     const file = this.file('measurements', MEASUREMENT_COLUMNS);
     const owed = Object.keys(open)
@@ -96,7 +103,8 @@ export class CsvSink implements Sink {
     if (part.startsWith(PIPELINES)) this.file('events', EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
-  round({ t, pipeline, estimate, prior, declined, verdicts }: RoundRecord): void {
+  round({ t, pipeline, estimate, prior, declined, verdicts, taken }: RoundRecord): void {
+    if (taken.length > 0 && declined === undefined) this.applied.set(pipeline, t);
     const state =
       estimate === undefined
         ? ',,,,,,,,,'
@@ -105,8 +113,10 @@ export class CsvSink implements Sink {
     const before = `${prior?.offset ?? ''},${prior?.drift ?? ''},${text(declined ?? '')}`;
     const used = verdicts.filter(verdict => verdict.used).map(({ source }) => source);
     const left = verdicts.filter(verdict => !verdict.used).map(({ source, reason }) => `${source}: ${reason}`);
+    const { lastAnswer = '', shown } = this.reach;
     this.file(`estimates-${pipeline}`, ESTIMATE_COLUMNS).row(
-      `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))}`,
+      `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))},` +
+        `${lastAnswer},${this.applied.get(pipeline) ?? ''},${text(shown)}`,
     );
   }
 
