@@ -225,6 +225,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     source.events.subscribe({ next: event => attempt(() => handle(event)), error: fail });
   }
   const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  // Before pipelines begin: their first phase does so at once.
+  report = (part, what) => scorer.event({ t: stage.now(), part, what });
   pipelines.forEach((pipeline, index) => {
     const { known } = stage;
     if (pipeline.trajectory !== undefined && known !== undefined) {
@@ -236,7 +238,6 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     };
     pipeline.outcomes.subscribe({ next: outcome => attempt(() => record(outcome)), error: fail });
   });
-  report = (part, what) => scorer.event({ t: stage.now(), part, what });
   stage.strike((part, what) => {
     scorer.struck(part, stage.now(), what === 'begins');
     report(part, what);
