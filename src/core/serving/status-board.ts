@@ -27,6 +27,10 @@ import { Ring } from './ring.js';
 /** Offsets that a source's jitter looks back on: RFC 5905's clock filter has eight stages. */
 const STAGES = 8;
 
+/** How often `timeAt` looks again at most, and what is near enough, seconds. */
+const LOOKS = 20;
+const NANOSECOND = 1e-9;
+
 interface Limits {
   /** Points of each line of the history. */
   readonly history: number;
@@ -125,10 +129,14 @@ export class StatusBoard {
   timeAt(at: number | undefined, pipeline?: string): TimeDocument {
     const now = this.time.read(pipeline);
     if (at === undefined) return this.timeOf(now);
-    // The counter and true time part by parts in a million: the third look is exact.
+    // The counter and true time part by the drift: each look is nearer by that factor.
     const { reading } = now;
     let seconds = at - now.told.time;
-    for (let i = 0; i < 2; i++) seconds += at - this.time.ahead(seconds, pipeline, reading).told.time;
+    for (let look = 0; look < LOOKS; look++) {
+      const missing = at - this.time.ahead(seconds, pipeline, reading).told.time;
+      seconds += missing;
+      if (Math.abs(missing) < NANOSECOND) break;
+    }
     return this.timeOf(this.time.ahead(seconds, pipeline, reading));
   }
 
