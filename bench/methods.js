@@ -8,7 +8,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { formatTime, namedPipelines, openScenario, openTrace, parseScenario, runScenario, sourcesOf } from '../dist/bench.js';
+import {
+  formatTime,
+  namedPipelines,
+  openScenario,
+  openTrace,
+  parseScenario,
+  runScenario,
+  sourcesOf,
+} from '../dist/bench.js';
 
 const { values } = parseArgs({
   options: {
@@ -117,10 +125,15 @@ async function onPeer(folder) {
   );
   const { recording, truth } = trace;
   const { pipelines } = await runScenario({ ...loaded, recording, truth });
-  const [head, ...rows] = gunzipSync(readFileSync(join(folder, 'chrony.csv.gz'))).toString().trim().split('\n');
+  const [head, ...rows] = gunzipSync(readFileSync(join(folder, 'chrony.csv.gz')))
+    .toString()
+    .trim()
+    .split('\n');
   const names = head.split(',');
   const [time, error] = ['t_true_s', 'chrony_cooked_error_s'].map(column => names.indexOf(column));
-  const errors = rows.map(row => row.split(',').map(Number)).filter(row => row[time] >= warmup && Number.isFinite(row[error]));
+  const errors = rows
+    .map(row => row.split(',').map(Number))
+    .filter(row => row[time] >= warmup && Number.isFinite(row[error]));
   const chronyd = Math.sqrt(errors.reduce((sum, row) => sum + row[error] ** 2, 0) / errors.length);
   return new Map(pipelines.flatMap(({ name, error: own }) => (own === null ? [] : [[name, own.rms / chronyd]])));
 }
@@ -151,7 +164,9 @@ const peer = join(shared, 'peer');
 let ratios;
 if (values.only === undefined && existsSync(peer)) {
   // 5 ms of asymmetry that nobody can see are left out.
-  const folders = readdirSync(peer).filter(name => !name.startsWith('wan-asym')).sort();
+  const folders = readdirSync(peer)
+    .filter(name => !name.startsWith('wan-asym'))
+    .sort();
   const each = [];
   for (const name of folders) each.push(await onPeer(join(peer, name)));
   ratios = names.map(method => {
@@ -163,7 +178,9 @@ if (values.only === undefined && existsSync(peer)) {
 }
 
 if (values.json) {
-  process.stdout.write(`${JSON.stringify({ names, columns, datasetCorrectors: DATASET_CORRECTORS, revised, recorded, ratios }, null, 2)}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ names, columns, datasetCorrectors: DATASET_CORRECTORS, revised, recorded, ratios }, null, 2)}\n`,
+  );
 } else {
   const time = value => (value === null ? '–' : formatTime(value));
   const table = (head, rows) => {

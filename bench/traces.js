@@ -47,7 +47,9 @@ const SIMPLE = {
     const [meanT, meanOffset] = [mean(points.map(p => p.t)), mean(points.map(p => p.offset))];
     const spread = points.reduce((sum, p) => sum + (p.t - meanT) ** 2, 0);
     if (spread === 0) return meanOffset;
-    return meanOffset + (points.reduce((sum, p) => sum + (p.t - meanT) * (p.offset - meanOffset), 0) / spread) * (t - meanT);
+    return (
+      meanOffset + (points.reduce((sum, p) => sum + (p.t - meanT) * (p.offset - meanOffset), 0) / spread) * (t - meanT)
+    );
   },
   med10: past => median(past.slice(-10).map(p => p.offset)),
 };
@@ -80,7 +82,12 @@ async function judged(name) {
   const points = of('bare-clock').map(({ t, error }) => ({ t, offset: -error }));
   const skipped = Math.min(SKIPPED, Math.floor(points.length / 4));
   const errors = Object.fromEntries(
-    [...new Set(samples.map(({ pipeline }) => pipeline))].map(one => [one, of(one).slice(skipped).map(({ error }) => error)]),
+    [...new Set(samples.map(({ pipeline }) => pipeline))].map(one => [
+      one,
+      of(one)
+        .slice(skipped)
+        .map(({ error }) => error),
+    ]),
   );
   for (const [method, forecast] of Object.entries(SIMPLE)) {
     errors[method] = points.slice(skipped).map(point => {
@@ -121,15 +128,25 @@ const ratios = counted.map(({ ratio }) => ratio);
 const verdicts = [
   {
     what: 'nowhere worse than ChronoTick beyond the interval',
-    found: compared.filter(({ difference, interval }) => difference > 0 && !(interval && interval.low <= 0)).map(({ name }) => name),
-    holds: compared.every(({ difference, interval }) => difference <= 0 || (interval !== undefined && interval.low <= 0)),
+    found: compared
+      .filter(({ difference, interval }) => difference > 0 && !(interval && interval.low <= 0))
+      .map(({ name }) => name),
+    holds: compared.every(
+      ({ difference, interval }) => difference <= 0 || (interval !== undefined && interval.low <= 0),
+    ),
   },
   {
     what: `sum of mean errors ${formatTime(sum(values.pipeline))}, ChronoTick's ${formatTime(sum('chronotick'))}`,
     holds: sum(values.pipeline) < sum('chronotick'),
   },
-  { what: `median ratio to the best simple method ${median(ratios).toFixed(3)}, at most ${MEDIAN_RATIO}`, holds: median(ratios) <= MEDIAN_RATIO },
-  { what: `largest ratio ${Math.max(...ratios).toFixed(3)}, at most ${WORST_RATIO}`, holds: Math.max(...ratios) <= WORST_RATIO },
+  {
+    what: `median ratio to the best simple method ${median(ratios).toFixed(3)}, at most ${MEDIAN_RATIO}`,
+    holds: median(ratios) <= MEDIAN_RATIO,
+  },
+  {
+    what: `largest ratio ${Math.max(...ratios).toFixed(3)}, at most ${WORST_RATIO}`,
+    holds: Math.max(...ratios) <= WORST_RATIO,
+  },
 ];
 if (values.json) {
   process.stdout.write(`${JSON.stringify({ pipeline: values.pipeline, recordings, verdicts }, null, 2)}\n`);

@@ -8,7 +8,7 @@ export { compareSeries } from './core/experiment/comparison.js';
 export { ErrorSeriesSink } from './core/experiment/error-series.js';
 export { sourcesOf } from './core/experiment/load-scenario.js';
 export { runScenario } from './core/experiment/run.js';
+export { formatTime } from './core/quantity.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';
-export { formatTime } from './core/quantity.js';
