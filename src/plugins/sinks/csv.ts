@@ -25,7 +25,7 @@ const MEASUREMENT_COLUMNS =
 const SAMPLE_COLUMNS = 't_s,wall_s,counter_s,told_s,offset_s,uncertainty_s,level,max_error_s,by,error_s,bare_error_s';
 const ESTIMATE_COLUMNS =
   't_s,at_wall_s,at_counter_s,offset_s,drift,p00,p01,p11,max_error_s,by,drift_by,prior_offset_s,prior_drift,declined,' +
-  'used,not_used,last_measured_s,last_applied_s,reach';
+  'used,not_used,last_measured_counter_s,last_applied_counter_s,reach';
 const EVENT_COLUMNS = 't_s,part,what';
 
 /** What the names of the parts of pipelines begin with. */
@@ -34,9 +34,11 @@ const PIPELINES = 'pipelines/';
 /**
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
- * `estimates-NAME.csv`, one row a round, with the state of NTP (when a server last answered, when the pipeline last took a
- * measurement, every server's reach register in octal). Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
- * told before it was used. `events.csv` holds what the pipelines' plugins reported. Numbers are written so that they read back as the same doubles.
+ * `estimates-NAME.csv`, one row a round, with the state of NTP (the counter when a server last answered and at the last
+ * measurement taken, every server's reach register in octal). Where the reference is NTP, `scored-NAME.csv` has a row for
+ * each measurement, as told before it was used. `events.csv` holds what the pipelines' plugins reported,
+ * `world-events.csv` what sources, sinks and the network of a real world did (a replay has none of them). Numbers are
+ * written so that they read back as the same doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
 export class CsvSink implements Sink {
@@ -44,10 +46,11 @@ export class CsvSink implements Sink {
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
   private readonly reach = new ReachRegisters();
-  /** When each pipeline last took a measurement. */
+  /** The counter at the last measurement that each pipeline took. */
   private readonly applied = new Map<string, number>();
   private flushed = performance.now();
   private reference: RunInfo['reference'] = 'truth';
+  private world: RunInfo['world'] = 'simulated';
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
@@ -58,8 +61,9 @@ export class CsvSink implements Sink {
     this.folder = folder;
   }
 
-  start({ epoch, pipelines, reference }: RunInfo): void {
+  start({ epoch, pipelines, reference, world }: RunInfo): void {
     this.reference = reference;
+    this.world = world;
     const measurements = this.file('measurements', MEASUREMENT_COLUMNS, `# escapement-measurements 1, epoch ${epoch}`);
     measurements.flush();
     for (const name of ['bare-clock', ...pipelines]) this.file(`samples-${name}`, SAMPLE_COLUMNS);
@@ -100,11 +104,13 @@ export class CsvSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    if (part.startsWith(PIPELINES)) this.file('events', EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
+    const file = part.startsWith(PIPELINES) ? 'events' : this.world === 'real' ? 'world-events' : undefined;
+    if (file !== undefined) this.file(file, EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
   round({ t, pipeline, estimate, prior, declined, verdicts, taken }: RoundRecord): void {
-    if (taken.length > 0 && declined === undefined) this.applied.set(pipeline, t);
+    const last = taken.at(-1);
+    if (last !== undefined && declined === undefined) this.applied.set(pipeline, last.at.counter);
     const state =
       estimate === undefined
         ? ',,,,,,,,,'
@@ -113,10 +119,10 @@ export class CsvSink implements Sink {
     const before = `${prior?.offset ?? ''},${prior?.drift ?? ''},${text(declined ?? '')}`;
     const used = verdicts.filter(verdict => verdict.used).map(({ source }) => source);
     const left = verdicts.filter(verdict => !verdict.used).map(({ source, reason }) => `${source}: ${reason}`);
-    const { lastAnswer = '', shown } = this.reach;
+    const { lastAnswer, shown } = this.reach;
     this.file(`estimates-${pipeline}`, ESTIMATE_COLUMNS).row(
       `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))},` +
-        `${lastAnswer},${this.applied.get(pipeline) ?? ''},${text(shown)}`,
+        `${lastAnswer?.arrived.counter ?? ''},${this.applied.get(pipeline) ?? ''},${text(shown)}`,
     );
   }
 

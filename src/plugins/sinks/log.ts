@@ -116,7 +116,7 @@ export class LogSink implements Sink {
   /** When something was last measured, and last taken by the first pipeline, and every server's reach register. */
   private state(now: number): string {
     const ago = (t: number | undefined): string => (t === undefined ? 'never' : `${(now - t).toFixed(1)} s ago`);
-    return `last measured ${ago(this.reach.lastAnswer)}, last applied ${ago(this.applied)}, reach ${this.reach.shown}`;
+    return `last measured ${ago(this.reach.lastAnswer?.t)}, last applied ${ago(this.applied)}, reach ${this.reach.shown}`;
   }
 
   private count(verdicts: readonly Verdict[]): void {
