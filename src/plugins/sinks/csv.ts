@@ -4,7 +4,7 @@ import { inject } from 'inversify';
 import { z } from 'zod';
 import type { EventRecord, ExchangeRecord, RoundRecord, RunInfo, Sample, Sink } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
-import { ReachRegisters } from '../../core/ntp/reach.js';
+import { NtpState } from '../../core/ntp/ntp-state.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { OutputFolder } from '../../core/plugin/tokens.js';
 import { duration } from '../../core/quantity.js';
@@ -35,7 +35,7 @@ const PIPELINES = 'pipelines/';
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
  * `estimates-NAME.csv`, one row a round, with the state of NTP (the counter when a server last answered and at the last
- * measurement taken, every server's reach register in octal). Where the reference is NTP, `scored-NAME.csv` has a row for
+ * measurement taken, the reach register of each of its servers in octal). Where the reference is NTP, `scored-NAME.csv` has a row for
  * each measurement, as told before it was used. `events.csv` holds what the pipelines' plugins reported,
  * `world-events.csv` what sources, sinks and the network of a real world did (a replay has none of them). Numbers are
  * written so that they read back as the same doubles.
@@ -45,9 +45,7 @@ export class CsvSink implements Sink {
   readonly interval: number;
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
-  private readonly reach = new ReachRegisters();
-  /** The counter at the last measurement that each pipeline took. */
-  private readonly applied = new Map<string, number>();
+  private readonly ntp = new Map<string, NtpState>();
   private flushed = performance.now();
   private reference: RunInfo['reference'] = 'truth';
   private world: RunInfo['world'] = 'simulated';
@@ -70,9 +68,7 @@ export class CsvSink implements Sink {
     for (const name of pipelines) this.file(`estimates-${name}`, ESTIMATE_COLUMNS);
   }
 
-  exchange(record: ExchangeRecord): void {
-    const { t, event, group, open, truth } = record;
-    this.reach.note(record);
+  exchange({ t, event, group, open, truth }: ExchangeRecord): void {
     const row = truth === undefined ? ',,' : `${t},${truth.wall},${truth.counter}`;
     const file = this.file('measurements', MEASUREMENT_COLUMNS);
     const owed = Object.keys(open)
@@ -108,9 +104,11 @@ export class CsvSink implements Sink {
     if (file !== undefined) this.file(file, EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
-  round({ t, pipeline, estimate, prior, declined, verdicts, taken }: RoundRecord): void {
-    const last = taken.at(-1);
-    if (last !== undefined && declined === undefined) this.applied.set(pipeline, last.at.counter);
+  round(record: RoundRecord): void {
+    const { t, pipeline, estimate, prior, declined, verdicts } = record;
+    const ntp = this.ntp.get(pipeline) ?? new NtpState();
+    this.ntp.set(pipeline, ntp);
+    ntp.note(record);
     const state =
       estimate === undefined
         ? ',,,,,,,,,'
@@ -119,10 +117,10 @@ export class CsvSink implements Sink {
     const before = `${prior?.offset ?? ''},${prior?.drift ?? ''},${text(declined ?? '')}`;
     const used = verdicts.filter(verdict => verdict.used).map(({ source }) => source);
     const left = verdicts.filter(verdict => !verdict.used).map(({ source, reason }) => `${source}: ${reason}`);
-    const { lastAnswer, shown } = this.reach;
+    const { lastMeasured, lastApplied, reach } = ntp;
     this.file(`estimates-${pipeline}`, ESTIMATE_COLUMNS).row(
       `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))},` +
-        `${lastAnswer?.arrived.counter ?? ''},${this.applied.get(pipeline) ?? ''},${text(shown)}`,
+        `${lastMeasured?.at.counter ?? ''},${lastApplied?.at.counter ?? ''},${text(reach)}`,
     );
   }
 

@@ -10,7 +10,7 @@ import {
   type Sink,
   type Verdict,
 } from '../../core/contracts/index.js';
-import { ReachRegisters } from '../../core/ntp/reach.js';
+import { NtpState } from '../../core/ntp/ntp-state.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime } from '../../core/quantity.js';
 
@@ -38,9 +38,8 @@ interface ServerRecord {
 @plugin({ kind: 'sink', name: 'log', summary: 'A line for each round and pipeline, as they come', options: Options })
 export class LogSink implements Sink {
   private readonly servers = new Map<string, ServerRecord>();
-  private readonly reach = new ReachRegisters();
-  /** When the first pipeline last took a measurement. */
-  private applied: number | undefined;
+  /** As the first pipeline sees it. */
+  private readonly ntp = new NtpState();
   private readonly told = new Set<string>();
   private pipelines: readonly string[] = [];
   private width = 0;
@@ -53,9 +52,7 @@ export class LogSink implements Sink {
     if (clock !== undefined) write(`Clock: ${clock}. Nothing sets it. Ctrl-C ends the run.`);
   }
 
-  exchange(record: ExchangeRecord): void {
-    const { event } = record;
-    this.reach.note(record);
+  exchange({ event }: ExchangeRecord): void {
     const server = this.server(event.type === 'exchange' ? event.exchange.source : event.failure.source);
     server.asked += 1;
     if (event.type === 'exchange') server.answered += 1;
@@ -68,7 +65,7 @@ export class LogSink implements Sink {
     this.told.add(pipeline);
     if (pipeline === this.pipelines[0]) {
       this.count(verdicts);
-      if (record.taken.length > 0 && record.declined === undefined) this.applied = t;
+      this.ntp.note(record);
       write(`      ${this.state(t)}`);
     }
     const name = pipeline.padEnd(this.width);
@@ -115,8 +112,10 @@ export class LogSink implements Sink {
 
   /** When something was last measured, and last taken by the first pipeline, and every server's reach register. */
   private state(now: number): string {
-    const ago = (t: number | undefined): string => (t === undefined ? 'never' : `${(now - t).toFixed(1)} s ago`);
-    return `last measured ${ago(this.reach.lastAnswer?.t)}, last applied ${ago(this.applied)}, reach ${this.reach.shown}`;
+    const { lastMeasured, lastApplied, reach } = this.ntp;
+    const ago = (when: { readonly t: number } | undefined): string =>
+      when === undefined ? 'never' : `${(now - when.t).toFixed(1)} s ago`;
+    return `last measured ${ago(lastMeasured)}, last applied ${ago(lastApplied)}, reach ${reach}`;
   }
 
   private count(verdicts: readonly Verdict[]): void {
