@@ -64,7 +64,9 @@ describe('escapement model', () => {
       /^escapement: onnxruntime-node: cannot be loaded here: no binding for this platform \(.*npm install onnxruntime-node/,
     );
     const run = await escapement(['run', 'scenarios/bring-your-own-model.yaml', '--json'], env);
-    expect(run.code).toBe(0);
+    // Its expectations may break without the model; nothing else does.
+    expect(run.code).not.toBe(2);
+    expect(run.stderr).toBe('');
     expect(JSON.parse(run.stdout).pipelines.find(({ name }: { name: string }) => name === 'model').samples).toBe(36001);
   });
 
