@@ -5,3 +5,6 @@ export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
 export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
+export { draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
+export { examplesOf } from './cli/dataset-windows.js';
+export { randomStream } from './core/world/random.js';

@@ -1,13 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import {
-  type Corrector,
-  type Estimate,
-  type History,
-  type Measurement,
-  type Snapshot,
-  timeOn,
-} from '../../core/contracts/index.js';
+import type { Corrector, Estimate, History, Measurement, Snapshot } from '../../core/contracts/index.js';
+import { observeMeasurement } from '../../core/estimation/ensemble-estimate.js';
 import { EnsembleEstimator, IDEAS } from '../../core/estimation/ensemble-estimator.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 
@@ -41,35 +35,7 @@ export class EnsembleCorrector implements Corrector {
   }
 
   correct(_prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate {
-    const { source, at, offset, delay, exchange } = measurement;
-    const { rootDelay, rootDispersion, precision, stratum } = exchange;
-    const local = timeOn(axis, at);
-    const told = this.estimator.observe({
-      source,
-      at: local,
-      offset,
-      delay,
-      rootDelay,
-      rootDispersion,
-      precision,
-      stratum,
-    });
-    return {
-      at,
-      axis,
-      offset: told.offset,
-      drift: told.drift,
-      p00: told.p00,
-      p01: told.p01,
-      p11: told.p11,
-      whiteFm: told.whiteFm,
-      randomWalkFm: told.randomWalkFm,
-      maxError: told.maxError,
-      maxErrorRate: told.maxErrorRate,
-      by: 'ensemble',
-      settling: { drift: told.meanDrift, relaxation: told.relaxation, variance: 0 },
-      quantiles: { at68: told.scale68, at95: told.scale95 },
-    };
+    return observeMeasurement(this.estimator, measurement, axis);
   }
 
   snapshot(): Snapshot {
