@@ -1,10 +1,11 @@
 /** What the benchmarks in bench/ use of the built command. */
+
+export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
 export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
-export { draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
-export { examplesOf } from './cli/dataset-windows.js';
+export { timeWith } from './core/pipeline/telling.js';
 export { randomStream } from './core/world/random.js';

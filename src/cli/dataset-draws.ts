@@ -20,12 +20,20 @@ export type Family = (typeof FAMILIES)[number];
 export interface DrawOptions {
   /** Polling intervals, s. */
   readonly polls: readonly [number, number];
-  /** Turns of polling for each clock. */
-  readonly turns: number;
+  /** Turns of polling for each clock, log-uniform. */
+  readonly turns: readonly [number, number];
+  /** No clock is followed for less than this, s. */
+  readonly atLeast: number;
   readonly servers: number;
   /** Share of the clocks that get something that breaks the rule that delays bound errors. */
   readonly randomised: number;
+  /** What breaks it, where it is not to be drawn. */
+  readonly contaminated?: Contamination;
 }
+
+/** What breaks the rule that a measurement of low delay is a good one. */
+export const CONTAMINATIONS = ['low-delay-falseticker', 'deaf-delays', 'stamp-jitter'] as const;
+type Contamination = (typeof CONTAMINATIONS)[number];
 
 /** One drawn situation: a scenario's content but for its pipelines, and which axis is to be estimated. */
 export interface Draw {
@@ -35,7 +43,8 @@ export interface Draw {
   readonly axis: 'counter' | 'wall';
   /** Whether the least delays of the two ways stay alike, so that an interval has to hold the truth. */
   readonly symmetric: boolean;
-  readonly contaminated: string;
+  /** Empty: nothing does. */
+  readonly contaminated: Contamination | '';
   readonly scenario: Readonly<Record<string, unknown>>;
 }
 
@@ -108,7 +117,7 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
   const [least, most] = options.polls;
   const sparse = family === 'sparse' && most > 1024;
   const poll = Math.round(sparse ? dice.scale(Math.max(1024, least), most) : dice.scale(least, Math.min(1024, most)));
-  const duration = poll * options.turns;
+  const duration = Math.max(poll * Math.round(dice.scale(...options.turns)), options.atLeast);
   const mixture = family === 'mixtures';
   const faults: Record<string, unknown>[] = [];
   let symmetric = true;
@@ -213,9 +222,9 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
   }
 
   // What breaks the rule that a delay bounds an error: without it, a model believes low delays blindly.
-  let contaminated = '';
+  let contaminated: Contamination | '' = '';
   if (dice.chance(options.randomised)) {
-    contaminated = dice.one(['low-delay-falseticker', 'deaf-delays', 'stamp-jitter'] as const);
+    contaminated = options.contaminated ?? dice.one(CONTAMINATIONS);
     if (contaminated === 'low-delay-falseticker') {
       faults.push({
         use: 'server-step',

@@ -78,8 +78,8 @@ class Listener implements Sink {
 
 const BARE = 'bare-clock';
 
-/** Plays a draw and returns every example that it holds, `every`-th of them, from the first possible one on. */
-export async function examplesOf(one: Draw, seed: string, every: number): Promise<readonly Example[]> {
+/** Plays a draw and returns examples from `windows` places at most, spread over all of it. */
+export async function examplesOf(one: Draw, seed: string, windows: number): Promise<readonly Example[]> {
   const interval = one.poll / 8;
   const pipeline = { name: 'held', corrector: 'offset-only', timekeeper: 'hold', axis: one.axis };
   const text = JSON.stringify({
@@ -96,9 +96,12 @@ export async function examplesOf(one: Draw, seed: string, every: number): Promis
   const { measurements, truth } = listener;
   const track = new ClassicalTrack(one.axis);
   const examples: Example[] = [];
+  const every = Math.max(1, measurements.length / windows);
+  let next = 0;
   measurements.forEach((measurement, index) => {
     const estimate = track.observe(measurement);
-    if (index % every !== 0) return;
+    if (index < next) return;
+    next += every;
     const window = track.window.features();
     if (window === undefined) return;
     const { spacing } = window;
@@ -107,8 +110,8 @@ export async function examplesOf(one: Draw, seed: string, every: number): Promis
     const ahead = [...HORIZONS].map(horizon => truth.offsetAt(counter + horizon * spacing));
     if (!ahead.every(offset => offset !== undefined)) return;
     const off = HORIZONS.map((horizon, i) => ahead[i]! - offsetAfter(estimate, horizon * spacing));
-    const next = HORIZONS.indexOf(1);
-    const targets = [...off.map((error, i) => error / scales[i]!), (off[next]! - off[0]!) / spacing / scales.at(-1)!];
+    const later = HORIZONS.indexOf(1);
+    const targets = [...off.map((error, i) => error / scales[i]!), (off[later]! - off[0]!) / spacing / scales.at(-1)!];
     examples.push({
       at: counter - measurements[0]!.at.counter,
       samples: window.samples,

@@ -17,7 +17,7 @@ export interface DatasetOptions {
   readonly families?: string;
   readonly polls: string;
   readonly turns: string;
-  readonly every: string;
+  readonly windows: string;
   readonly servers: string;
   readonly randomised: string;
   readonly format: string;
@@ -32,8 +32,8 @@ const MANIFEST = 'dataset.json';
 /** `escapement dataset`: windows for training, drawn from the simulator. The same options give the same bytes. */
 export async function dataset(options: DatasetOptions): Promise<void> {
   const clocks = integer('--clocks', options.clocks, 1, 10_000_000);
-  const turns = integer('--turns', options.turns, 16, 100_000);
-  const every = integer('--every', options.every, 1, 100_000);
+  const turns = span('--turns', options.turns, 16, 1_000_000);
+  const perClock = integer('--windows', options.windows, 1, 1_000_000);
   const servers = integer('--servers', options.servers, 1, 8);
   const randomised = number('--randomised', options.randomised, 0, 1);
   const polls = range(options.polls);
@@ -58,8 +58,14 @@ export async function dataset(options: DatasetOptions): Promise<void> {
       const family = families[clock % families.length]!;
       // A clock's draws follow from the seed, its family and its place in it: more clocks leave the first ones alone.
       const name = `${family}/${Math.floor(clock / families.length)}`;
-      const one = draw(family, randomStream(seed, `dataset/${name}`), { polls, turns, servers, randomised });
-      const examples = await examplesOf(one, `${seed}/${name}`, every);
+      const one = draw(family, randomStream(seed, `dataset/${name}`), {
+        polls,
+        turns,
+        servers,
+        randomised,
+        atLeast: 0,
+      });
+      const examples = await examplesOf(one, `${seed}/${name}`, perClock);
       writer.add(clock, family, examples);
       windows += examples.length;
       const { poll, axis, symmetric, contaminated } = one;
@@ -75,7 +81,7 @@ export async function dataset(options: DatasetOptions): Promise<void> {
       layout: LAYOUT,
       escapement: version,
       seed,
-      options: { clocks, turns, every, servers, randomised, polls, families },
+      options: { clocks, turns, windows: perClock, servers, randomised, polls, families },
       shapes: { samples: [WINDOW, FEATURES], globals: [GLOBALS], targets: [HORIZONS.length + 1] },
       horizons: HORIZONS,
       windows,
@@ -131,6 +137,13 @@ function integer(place: string, text: string, least: number, most: number): numb
   const value = number(place, text, least, most);
   if (Number.isInteger(value)) return value;
   throw new InputError(place, `expected a whole number, found '${text}'`);
+}
+
+/** `60..800`, or one number. */
+function span(place: string, text: string, least: number, most: number): readonly [number, number] {
+  const [low, high = low, ...more] = text.split('..').map(end => integer(place, end, least, most));
+  if (more.length === 0 && low! <= high!) return [low!, high!];
+  throw new InputError(place, `expected one number, or two as in 60..800, found '${text}'`);
 }
 
 /** `16 s..4096 s`, or one interval. */
