@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join, relative } from 'node:path';
 import { version } from '../../package.json';
 import { InputError, unknownName } from '../core/errors.js';
-import { FEATURES, GLOBALS, HORIZONS, WINDOW } from '../core/learned/residual-window.js';
+import { FEATURES, GLOBALS, HORIZONS, LAYOUT, WINDOW } from '../core/learned/residual-window.js';
 import { parseQuantity } from '../core/quantity.js';
 import { randomStream } from '../core/world/random.js';
 import { draw, FAMILIES, type Family } from './dataset-draws.js';
@@ -23,9 +23,6 @@ export interface DatasetOptions {
   readonly format: string;
   readonly json?: boolean;
 }
-
-/** Layout of the windows, as `dataset.json` and a model's card name it. */
-export const LAYOUT = 'residual-window/1';
 
 const MANIFEST = 'dataset.json';
 

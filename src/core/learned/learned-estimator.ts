@@ -20,6 +20,13 @@ export interface Question {
   readonly window: Window | undefined;
 }
 
+/** What is told, and on whose word; `problem` is what was wrong with the model's answer. */
+export interface Answer {
+  readonly estimate: Estimate;
+  readonly by: Reason | 'learned';
+  readonly problem: string | undefined;
+}
+
 /**
  * The classical estimator with a learned correction on it. For each measurement: `take` scores what was believed before
  * (before anything is corrected), then gives the classical posterior and the window to ask a model with; `answer` makes
@@ -66,16 +73,17 @@ export class LearnedEstimator {
   }
 
   /** The estimate after a model's answer to the last question; undefined: it gave none. */
-  answer(question: Question, answer: ArrayLike<number> | undefined): Estimate {
+  answer(question: Question, answer: ArrayLike<number> | undefined): Answer {
     const { classical, window } = question;
     if (window === undefined) return this.fall('few-measurements', classical);
     if (answer === undefined) return this.fall('no-answer', classical);
-    if (problemWith(answer) !== undefined) return this.fall('absurd-answer', classical);
+    const problem = problemWith(answer);
+    if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
     this.learned = corrected(classical, answer, window.spacing, 'learned');
     if (this.sinceStep < AFTER_STEP) return this.fall('after-step', classical);
     if (!this.gate.open) return this.fall('gate', classical);
     this.counts.learned += 1;
-    return widened(this.learned, this.at68.factor, this.at95.factor);
+    return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
   }
 
   /** UTC has leapt: every offset counts `by` seconds more. */
@@ -87,9 +95,9 @@ export class LearnedEstimator {
     this.learned = moved(this.learned);
   }
 
-  private fall(reason: Reason, classical: Estimate): Estimate {
-    this.counts[reason] += 1;
-    return classical;
+  private fall(by: Reason, estimate: Estimate): Answer {
+    this.counts[by] += 1;
+    return { by, estimate, problem: undefined };
   }
 
   /** Judges what was believed by a measurement that it did not know. */

@@ -1,5 +1,7 @@
 import { type Axis, type Estimate, type Measurement, offsetAfter, timeOn, varianceAfter } from '../contracts/index.js';
 
+/** Name and version of what a window holds, as data sets and cards give it. */
+export const LAYOUT = 'residual-window/1';
 /** How many measurements a window holds: the last ones, as they came, from all sources. */
 export const WINDOW = 64;
 /** Numbers for each measurement, and for the window as a whole: `docs/dataset.md` has each one's equation. */
