@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -35,38 +36,46 @@ def write_card(model, out, data, held, scores, options):
     with torch.no_grad():
         answer = model(torch.from_numpy(samples), torch.from_numpy(globals_)).numpy()
     about = data["about"]
+    tensor = lambda array: {"dims": list(array.shape), "data": [float(f"{v:.9g}") for v in array.ravel()]}
     card = {
-        "card": 1,
-        "name": out.stem,
+        "schema": "escapement-model/1",
+        "id": out.stem,
+        "task": "correction",
         "file": out.name,
         "sha256": hashlib.sha256(out.read_bytes()).hexdigest(),
         "licence": "MIT",
-        "task": "residual",
-        "layout": about["layout"],
+        "source": "models/train/train.py, on windows of escapement dataset",
+        "tried": True,
         "opset": OPSET,
+        "features": about["layout"],
         "inputs": [
-            {"name": "samples", "role": "window", "type": "float32", "axes": ["batch", "time", "feature"], "shape": [1, length, features], "pad": "left", "padValue": 0},
-            {"name": "globals", "role": "globals", "type": "float32", "axes": ["batch", "feature"], "shape": [1, whole]},
+            {"name": "samples", "role": "window", "dtype": "float32", "layout": ["batch", "time", "feature"], "shape": [1, length, features]},
+            {"name": "globals", "role": "globals", "dtype": "float32", "layout": ["batch", "feature"], "shape": [1, whole]},
         ],
-        "output": {
-            "name": "quantiles",
-            "axes": ["batch", "row", "quantile"],
-            "shape": [1, len(answer[0]), len(LEVELS)],
-            "horizons": about["horizons"],
-            "levels": list(LEVELS),
-        },
+        "outputs": [
+            {"name": "quantiles", "role": "quantiles", "dtype": "float32", "layout": ["batch", "time", "quantile"], "shape": [1, *answer.shape[1:]]},
+        ],
+        "parameters": {"horizons": about["horizons"], "levels": list(LEVELS)},
         "training": {
             "data": {"seed": about["seed"], "windows": len(data["clock"]), "escapement": about["escapement"], **about["options"]},
             "steps": options["steps"],
             "batch": options["batch"],
+            "rate": options["rate"],
             "seed": options["seed"],
-            "heldOut": {"seed": held["about"]["seed"], "windows": len(held["clock"]), "families": scores},
+            "hidden": options["hidden"],
+        },
+        "metrics": {
+            "heldOut": {"seed": held["about"]["seed"], "windows": len(held["clock"]), "clocks": len(held["about"]["clocks"])},
+            "families": scores,
         },
         "golden": {
-            "samples": [float(f"{v:.9g}") for v in samples.ravel()],
-            "globals": [float(f"{v:.9g}") for v in globals_.ravel()],
-            "quantiles": [float(f"{v:.9g}") for v in answer.ravel()],
+            "inputs": {"samples": tensor(samples), "globals": tensor(globals_)},
+            "outputs": {"quantiles": tensor(answer)},
             "tolerance": 1e-4,
         },
+        "runtime": {"worker": False},
     }
-    out.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
+    text = json.dumps(card, indent=2)
+    # Long lists of numbers on one line.
+    text = re.sub(r"\[\s+([-0-9.e,\s]+?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
+    out.with_suffix(".json").write_text(text + "\n")

@@ -87,6 +87,8 @@ program
   .option('--format <name>', 'parquet, or npy for the training script', 'parquet')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .action(async options => (await import('./dataset.js')).dataset(options));
+
+program
   .command('model')
   .description('check a model and its card, or draft a card for a model made elsewhere')
   .argument('<file>', 'a card (.json), or a model in the ONNX format (.onnx)')

@@ -105,7 +105,8 @@ export class LearnedPredictor implements Predictor {
 
   private async ask(question: Question): Promise<void> {
     const { estimator } = this;
-    const open = await (this.opening ??= this.load());
+    this.opening ??= this.openModel();
+    const open = await this.opening;
     const { window } = question;
     let answer: Float32Array | undefined;
     if (open !== undefined && window !== undefined) {
@@ -129,7 +130,7 @@ export class LearnedPredictor implements Predictor {
     }
   }
 
-  private async load(): Promise<OpenModel | undefined> {
+  private async openModel(): Promise<OpenModel | undefined> {
     try {
       const open = await this.model.open();
       const problem = unfit(open.card);
