@@ -15,15 +15,16 @@ import { LearnedEstimator, type Question, type Reason } from '../../core/learned
 import { FEATURES, GLOBALS, HORIZONS, LAYOUT, WINDOW } from '../../core/learned/residual-window.js';
 import type { ModelCard } from '../../core/models/card.js';
 import { propagate } from '../../core/pipeline/estimates.js';
+import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory, Report } from '../../core/plugin/tokens.js';
-import { duration } from '../../core/quantity.js';
 
 const Options = z.strictObject({
-  card: z.string().min(1).default('clock-gru').meta({
-    description: "The model's card (JSON), relative to the scenario; or the name of a shipped model.",
+  model: choice('model', 'The trained model; `onnx` takes the `card` of one of yours.').prefault({
+    use: 'onnx',
+    card: 'clock-gru',
+    timeLimit: '200 ms',
   }),
-  timeLimit: duration('In real time, how long an answer is waited for.').prefault('200 ms'),
 });
 
 /**
@@ -57,12 +58,11 @@ export class LearnedPredictor implements Predictor {
   private readonly failed = new Map<string, number>();
 
   constructor(
-    @inject(PluginOptions) private readonly options: z.output<typeof Options>,
+    @inject(PluginOptions) options: z.output<typeof Options>,
     @inject(PluginFactory) make: PluginFactory,
     @inject(Report) private readonly report: Report,
   ) {
-    const { card, timeLimit } = options;
-    this.model = make('model', { use: 'onnx', card, timeLimit, queue: 4 });
+    this.model = make('model', options.model);
   }
 
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
@@ -134,7 +134,7 @@ export class LearnedPredictor implements Predictor {
     try {
       const open = await this.model.open();
       const problem = unfit(open.card);
-      if (problem !== undefined) throw new InputError(this.options.card, problem);
+      if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
       return open;
     } catch (error) {
       this.report(`the model cannot be used, the classical estimator answers: ${firstLine(error)}`);
