@@ -9,3 +9,6 @@ export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
 export { timeWith } from './core/pipeline/telling.js';
 export { randomStream } from './core/world/random.js';
+export { LinuxSockets } from './platform/linux-socket.js';
+export { SystemClock } from './plugins/clocks/system.js';
+export { UdpNetwork } from './plugins/networks/udp.js';

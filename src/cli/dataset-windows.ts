@@ -100,7 +100,7 @@ export async function examplesOf(one: Draw, seed: string, windows: number): Prom
   let next = 0;
   measurements.forEach((measurement, index) => {
     const estimate = track.observe(measurement);
-    if (index < next) return;
+    if (estimate === undefined || index < next) return;
     next += every;
     const window = track.window.features();
     if (window === undefined) return;

@@ -54,14 +54,20 @@ export class LearnedEstimator {
   private learned: Estimate | undefined;
   private sinceStep = Number.POSITIVE_INFINITY;
 
-  constructor(private readonly axis: Axis) {
-    this.track = new ClassicalTrack(axis);
+  /** `report` is told what the classical estimator has to say. */
+  constructor(
+    private readonly axis: Axis,
+    report?: (what: string) => void,
+  ) {
+    this.track = new ClassicalTrack(axis, report);
   }
 
-  take(measurement: Measurement): Question {
+  /** Undefined: the measurement is not believed (no majority stands behind it), and what was told goes on. */
+  take(measurement: Measurement): Question | undefined {
     const { classical: before } = this;
-    if (before !== undefined) this.score(measurement, before);
     const classical = this.track.observe(measurement);
+    if (classical === undefined) return undefined;
+    if (before !== undefined) this.score(measurement, before);
     if (before !== undefined && this.stepped(before, classical)) {
       this.sinceStep = 0;
       // Whoever followed the step first looks bad by chance: the comparison begins anew.

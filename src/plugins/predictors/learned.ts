@@ -81,7 +81,7 @@ export class LearnedPredictor implements Predictor {
     this.current = this.current && { ...this.current, offset: this.current.offset + by };
   }
 
-  /** Shows the estimator what it has not seen; the question after the last of it, or undefined: nothing is new. */
+  /** Shows the estimator what it has not seen; the question after the last of it, or undefined: nothing new that is believed. */
   private take({ axis, measurements }: History): Question | undefined {
     const news: Measurement[] = [];
     for (let i = -1; ; i--) {
@@ -97,9 +97,9 @@ export class LearnedPredictor implements Predictor {
     const last = news.at(-1);
     if (last === undefined) return undefined;
     this.newest = last.exchange;
-    this.estimator ??= new LearnedEstimator(axis);
+    this.estimator ??= new LearnedEstimator(axis, this.report);
     let question: Question | undefined;
-    for (const measurement of news) question = this.estimator.take(measurement);
+    for (const measurement of news) question = this.estimator.take(measurement) ?? question;
     return question;
   }
 

@@ -212,8 +212,8 @@ describe('the learned estimator', () => {
     const quiet = new LearnedEstimator('counter');
     const loud = new LearnedEstimator('counter');
     for (const measurement of life()) {
-      const one = quiet.take(measurement);
-      const other = loud.take(measurement);
+      const one = quiet.take(measurement)!;
+      const other = loud.take(measurement)!;
       expect(other).toEqual(one);
       quiet.answer(one, undefined);
       loud.answer(other, biased);
@@ -225,7 +225,7 @@ describe('the learned estimator', () => {
     const estimator = new LearnedEstimator('counter');
     const by: string[] = [];
     for (const [i, measurement] of life().entries()) {
-      const question = estimator.take(measurement);
+      const question = estimator.take(measurement)!;
       const answer = estimator.answer(
         question,
         i === 70 ? undefined : i === 71 ? biased.map(() => Number.NaN) : NORMAL,
