@@ -285,6 +285,10 @@ export const ScenarioSchema = z
       .min(1)
       .meta({ description: 'What is compared, all on one realisation; left out: the default estimator.' })
       .prefault([{ name: 'default', corrector: 'ensemble' }]),
+    ntp_correction: NtpCorrection.optional().meta({
+      description: 'The corrector `drift-aware` by its old name, for every pipeline that names no corrector.',
+      [OPTIONS_KEY]: { kind: 'corrector', name: NTP_CORRECTION },
+    }),
     sampling: z
       .strictObject({
         interval: duration('The grid on which errors against truth are scored.').prefault('1 s'),
