@@ -22,6 +22,25 @@ module.exports = {
       from: { path: '^src/plugins/[^/]+/' },
       to: { path: '^src/(plugins|cli)/' },
     },
+    {
+      name: 'report-names-no-plugin',
+      comment: 'what draws charts runs here and in browsers: it imports the core alone.',
+      severity: 'error',
+      from: { path: '^src/(report|web)' },
+      to: { path: '^src/(plugins|cli)' },
+    },
+    {
+      name: 'report-does-no-io',
+      severity: 'error',
+      from: { path: '^src/(report|web)' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'core-draws-nothing',
+      severity: 'error',
+      from: { path: '^src/(core|plugins)' },
+      to: { path: '^src/(report|web)' },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
   ],
   options: {

@@ -27,14 +27,12 @@ const ESTIMATE_COLUMNS =
   'used,not_used';
 const EVENT_COLUMNS = 't_s,part,what';
 
-/** What the names of the parts of pipelines begin with. */
-const PIPELINES = 'pipelines/';
-
 /**
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
  * `estimates-NAME.csv`, one row a round. Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
- * told before it was used. `events.csv` holds what the pipelines' plugins reported. Numbers are written so that they read back as the same doubles.
+ * told before it was used. `events.csv` holds what plugins reported, and when
+ * faults began and ended. Numbers are written so that they read back as the same doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
 export class CsvSink implements Sink {
@@ -93,7 +91,7 @@ export class CsvSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    if (part.startsWith(PIPELINES)) this.file('events', EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
+    this.file('events', EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
   round({ t, pipeline, estimate, prior, declined, verdicts }: RoundRecord): void {
