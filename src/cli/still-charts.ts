@@ -11,6 +11,7 @@ import {
 import type { ReportRun } from '../report/data.js';
 import { init } from '../report/echarts.js';
 import { type ErrorView, errorChart, errorChartHeight } from '../report/error-chart.js';
+import { escapeText } from '../report/look.js';
 import { DARK, LIGHT } from '../report/theme.js';
 
 /** In the order in which they are written. */
@@ -49,9 +50,17 @@ export function stillCharts(run: ReportRun, { dark, utc, charts }: StillOptions)
   const view: ChartView = { theme, shown, focus: bestOf(run), still: true };
   const error = (layout: ErrorView['layout']): string => {
     const own: ErrorView = { ...view, width: WIDTH, scale: 'symlog', layout, utc };
-    return render(errorChart(run, own), WIDTH, errorChartHeight(run, own));
+    return render(
+      `${run.summary.scenario}: error of every pipeline over time`,
+      errorChart(run, own),
+      WIDTH,
+      errorChartHeight(run, own),
+    );
   };
-  const small = (option: EChartsCoreOption): string => render(option, SMALL.width, SMALL.height);
+  const small = (option: EChartsCoreOption): string => {
+    const { text } = option['title'] as { readonly text: string };
+    return render(text, option, SMALL.width, SMALL.height);
+  };
   const stable = run.courses.some(({ stability }) => stability.length > 0);
   const calibrated = run.summary.pipelines.some(({ behaviour }) => behaviour?.calibration != null);
   const drawn = shown.length > 0;
@@ -72,10 +81,14 @@ export function stillCharts(run: ReportRun, { dark, utc, charts }: StillOptions)
   });
 }
 
-function render(option: EChartsCoreOption, width: number, height: number): string {
+function render(title: string, option: EChartsCoreOption, width: number, height: number): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width, height });
   chart.setOption(option);
   const svg = chart.renderToSVGString();
   chart.dispose();
-  return svg;
+  // For those who hear a picture.
+  return svg.replace(
+    /^<svg[^>]*>/,
+    open => `${open.replace('<svg', '<svg role="img"')}<title>${escapeText(title)}</title>`,
+  );
 }
