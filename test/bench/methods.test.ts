@@ -27,8 +27,8 @@ function tableOf(corner: string, holding: string): (row: string, column: string)
 describe('docs/methods.md', () => {
   test('names every method that there is', async () => {
     await loadAllPlugins();
-    // The model plugin has a page of its own.
-    const elsewhere = ['onnx'];
+    // Models have pages of their own.
+    const elsewhere = ['onnx', 'learned'];
     for (const kind of ['predictor', 'corrector', 'dataset-corrector', 'timekeeper', 'supervisor'] as const) {
       const missing = pluginsOf(kind)
         .map(({ name }) => name)
