@@ -436,7 +436,7 @@ export class EnsembleEstimator {
     const deviation = Math.sqrt(result.variance);
     const parts = laws(beliefs, result, formMean, linear);
     const half95 = mixtureQuantile(parts, 0, deviation, 0.95, NORMAL_95) * deviation;
-    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, half95);
+    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.99 * half95);
     // From here on one normal law stands for the mixture, as wide as it is at 95 %: what it forecasts is then right there.
     const p00 = (half95 / NORMAL_95) ** 2;
     const q = this.#bank.randomWalkFm;
