@@ -47,7 +47,7 @@ export class PathStatistics {
     if (n === 0) return 0;
     const minimum = this.minimum;
     const prior = 0.1 * Math.max(minimum, 0) + 2e-5;
-    if (n < 3) return prior;
+    if (n < 2) return prior;
     const place = (quiet * (n - 1)) / 2;
     const below = Math.floor(place);
     const middle =

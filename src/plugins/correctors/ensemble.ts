@@ -1,15 +1,9 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import {
-  type Corrector,
-  type Estimate,
-  type History,
-  type Measurement,
-  type Snapshot,
-  timeOn,
-} from '../../core/contracts/index.js';
-import { EnsembleEstimator, IDEAS } from '../../core/estimation/ensemble-estimator.js';
+import { EnsembleCorrection } from '../../core/estimation/ensemble-correction.js';
+import { IDEAS } from '../../core/estimation/ensemble-estimator.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { Report } from '../../core/plugin/tokens.js';
 
 const Options = z.strictObject({
   without: z
@@ -17,8 +11,6 @@ const Options = z.strictObject({
     .default([])
     .meta({ description: 'Ideas to leave out, for the table of what each is worth.' }),
 });
-
-const VERSION = 1;
 
 /**
  * The default estimator. It takes every source's measurements itself (no filter or combiner before it): how much of a
@@ -33,51 +25,8 @@ const VERSION = 1;
   summary: 'The default estimator: a bank of clocks over all sources, noise read from delays',
   options: Options,
 })
-export class EnsembleCorrector implements Corrector {
-  private readonly estimator: EnsembleEstimator;
-
-  constructor(@inject(PluginOptions) { without }: z.output<typeof Options>) {
-    this.estimator = new EnsembleEstimator({ without });
-  }
-
-  correct(_prior: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate {
-    const { source, at, offset, delay, exchange } = measurement;
-    const { rootDelay, rootDispersion, precision, stratum } = exchange;
-    const local = timeOn(axis, at);
-    const told = this.estimator.observe({
-      source,
-      at: local,
-      offset,
-      delay,
-      rootDelay,
-      rootDispersion,
-      precision,
-      stratum,
-    });
-    return {
-      at,
-      axis,
-      offset: told.offset,
-      drift: told.drift,
-      p00: told.p00,
-      p01: told.p01,
-      p11: told.p11,
-      whiteFm: told.whiteFm,
-      randomWalkFm: told.randomWalkFm,
-      maxError: told.maxError,
-      maxErrorRate: told.maxErrorRate,
-      by: 'ensemble',
-      settling: { drift: told.meanDrift, relaxation: told.relaxation, variance: 0 },
-      quantiles: { at68: told.scale68, at95: told.scale95 },
-    };
-  }
-
-  snapshot(): Snapshot {
-    return { version: VERSION, state: this.estimator.snapshot() };
-  }
-
-  restore({ version, state }: Snapshot): void {
-    if (version !== VERSION) throw new Error(`expected a snapshot of version ${VERSION}, found ${version}`);
-    this.estimator.restore(state);
+export class EnsembleCorrector extends EnsembleCorrection {
+  constructor(@inject(PluginOptions) { without }: z.output<typeof Options>, @inject(Report) report: Report) {
+    super(without, report);
   }
 }
