@@ -1,10 +1,11 @@
-/** What the benchmarks in bench/ use of the built command. */
+/** What the benchmarks in bench/ and the plots in docs/ use of the built command. */
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
 export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
+export { stability } from './core/metrics/stability/index.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';
