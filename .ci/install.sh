@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Real servers that the tests speak to. Fails if they cannot be had: such a test never passes by being skipped in CI.
+# Real servers that the tests speak to, and a browser. Fails if they cannot be had: such a test never passes by being
+# skipped in CI.
 set -euo pipefail
 
 ntpsec="${NTPSEC_ROOT:-/opt/ntpsec}"
 export DEBIAN_FRONTEND=noninteractive
 
-if [ ! -x /usr/sbin/chronyd ] || [ ! -x "$ntpsec/usr/sbin/ntpd" ] || ! command -v ip >/dev/null; then
+# The browser that the pages are tested in, and letters for it.
+if [ ! -x /usr/bin/chromium ]; then
   apt-get update
-  apt-get install -y --no-install-recommends chrony iproute2 libbsd0 libcap2 libssl3
+  apt-get install -y --no-install-recommends chromium fonts-dejavu-core
+fi
+
+if [ ! -x /usr/sbin/chronyd ] || [ ! -x "$ntpsec/usr/sbin/ntpd" ] || ! command -v ip >/dev/null || ! command -v openssl >/dev/null; then
+  apt-get update
+  apt-get install -y --no-install-recommends chrony openssl iproute2 libbsd0 libcap2 libssl3
 fi
 
 # Debian does not let ntpsec be installed beside chrony, so it is only unpacked: its daemon needs nothing else of it.

@@ -191,7 +191,7 @@ async function oscillators() {
     await thermal('ramp of 8 K in 12 h', { ambient: [{ shape: 'ramp', by: 8, at: '12 h', over: '12 h' }] }),
     await thermal('load, 12 K when busy', { load: { heating: 12, busy: '1 h', idle: '4 h' } }),
     {
-      title: 'AT cut: a = −0.085 ppm/K, c = 1.05e-10/K³',
+      title: 'AT cut, by temperature',
       x: 'temperature, °C',
       y: 'frequency, ppm',
       series: [{ points: curve }],
@@ -274,7 +274,7 @@ const LAWS = [
 ];
 
 async function delays() {
-  const bins = 40;
+  const bins = 32;
   const panels = [];
   for (const [i, law] of LAWS.entries()) {
     const values = (await queueing(law, { duration: '3 h' })).map(([, x]) => x);
@@ -338,7 +338,7 @@ async function delays() {
   };
   draw('losses', [
     await lost('each by itself, 20 %', 0.2),
-    await lost('Gilbert–Elliott, 20 % in bursts', {
+    await lost('Gilbert–Elliott, 80 % in bad spells', {
       use: 'gilbert-elliott',
       good: '3 min',
       bad: '1 min',
@@ -431,12 +431,12 @@ async function servers() {
         servers: plain([{ behaviour: { use: 'anycast', stay: '20 min', sites: [{}, { timeError: '3 ms' }] } }]),
       }),
       await panel(
-        'two-faced: one client is told 5 ms more',
+        'two-faced: tells one client 5 ms more',
         { servers: plain([{ behaviour: { use: 'two-faced', by: '5 ms', to: ['b'] } }]) },
         { sources: { a: POLLED('16 s').ntp, b: POLLED('16 s').ntp } },
       ),
       await panel(
-        'rate-limited: asked every 4 s, agrees to 64 s',
+        'rate-limited: asked too often',
         { servers: plain([{ behaviour: { use: 'rate-limited', interval: '64 s', burst: 8, leak: 4, kiss: false } }]) },
         { interval: '4 s', duration: '40 min' },
       ),
@@ -523,7 +523,7 @@ async function faults() {
           kind: 'scatter',
           points: thin(
             all.map(({ t, delay }) => [t / 60, delay * 1e3]),
-            170,
+            110,
           ),
         },
         {
@@ -531,7 +531,7 @@ async function faults() {
           kind: 'scatter',
           points: thin(
             all.map(({ t, offset }) => [t / 60, offset * 1e3]),
-            170,
+            110,
           ),
         },
       ],

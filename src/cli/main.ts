@@ -20,17 +20,19 @@ program
   .option('--seed <seed>', "another seed than the scenario's")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option('--report', "show the run as a page: report.html in the run's folder (runs/NAME without --out)")
+  .option('--watch', 'run again whenever a scenario or a plugin file changes')
   .option(
     '--chaos [runs]',
     'with random faults besides, so many times (20): report every timeline that breaks something',
   )
   .option('--shrink', 'with --chaos: reduce each such timeline to a smallest one that still breaks it')
   .option(...plugins)
-  .action(async (files: string[], options) =>
-    options.chaos === undefined
-      ? (await import('./run.js')).run(files, options)
-      : (await import('./chaos.js')).chaos(files, options),
-  );
+  .action(async (files: string[], options) => {
+    if (options.watch) await (await import('./watch.js')).watch(files, options.plugin ?? []);
+    else if (options.chaos === undefined) await (await import('./run.js')).run(files, options);
+    else await (await import('./chaos.js')).chaos(files, options);
+  });
 
 program
   .command('replay')
@@ -60,6 +62,17 @@ program
   .action(async (inputs: string[], options) => (await import('./compare.js')).compare(inputs, options));
 
 program
+  .command('report')
+  .description('show finished runs: one self-contained page, or its charts as pictures')
+  .argument('<run-dir...>', 'folders of finished runs (run, replay or live with --out DIR)')
+  .option('--format <format>', 'html, svg or png', 'html')
+  .option('--out <path>', "the page's file, or the pictures' folder; left out: in the run's folder")
+  .option('--chart <name...>', 'only these pictures: error, error-panels, distribution, cdf, adev, tdev, mtie, …')
+  .option('--theme <theme>', 'light (unless told otherwise) or dark, for pictures; the page has both')
+  .option('--utc', 'time of day instead of time in the run, for pictures; the page has both')
+  .action(async (folders: string[], options) => (await import('./report.js')).report(folders, options));
+
+program
   .command('live')
   .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
@@ -71,6 +84,22 @@ program
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .option(...plugins)
   .action(async options => (await import('./live.js')).live(options));
+
+program
+  .command('dataset')
+  .description('draw clocks and paths from the simulator and write windows to train a model on')
+  .requiredOption('--out <dir>', 'where to')
+  .option('--clocks <count>', 'how many clocks, the families in turn', '1200')
+  .option('--seed <seed>', 'the same seed and options give the same bytes', '1')
+  .option('--families <list>', 'which kinds of clocks and paths; left out: all')
+  .option('--polls <range>', 'polling intervals, log-uniform', '16 s..4096 s')
+  .option('--turns <range>', 'turns of polling for each clock, log-uniform', '60..800')
+  .option('--windows <count>', 'windows of each clock, spread over its turns', '80')
+  .option('--servers <count>', 'at most so many servers, in the families that have several', '4')
+  .option('--randomised <share>', 'share of the clocks on which delays do not bound errors', '0.15')
+  .option('--format <name>', 'parquet, or npy for the training script', 'parquet')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .action(async options => (await import('./dataset.js')).dataset(options));
 
 program
   .command('model')

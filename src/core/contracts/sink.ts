@@ -133,6 +133,14 @@ export interface PipelineSummary {
 export interface BehaviourSummary {
   /** What counts as converged and as recovered. */
   readonly within: number;
+  /** The largest error after the warm-up, with its sign, and when it was. */
+  readonly worst: { readonly at: number; readonly error: number } | null;
+  /** The largest |error| in each `step` seconds from `from` on, at most 64 of them; null where nothing was scored. */
+  readonly course: {
+    readonly from: number;
+    readonly step: number;
+    readonly largest: readonly (number | null)[];
+  } | null;
   /** When |error| was last beyond `within`, also before the warm-up; null if it was so at the end. */
   readonly convergedBy: number | null;
   /** The largest fall of told − reference from one sample to the next. */
@@ -205,8 +213,11 @@ export interface TimeService {
   now(pipeline?: string): CorrectedTime;
   /** The same, with what it is told from: one reading of the clock, and the estimate in force. */
   read(pipeline?: string): Answer;
-  /** What it would tell once the counter has gone `seconds` further (back, if negative) and nothing more was measured. */
-  ahead(seconds: number, pipeline?: string): Answer;
+  /**
+   * What it would tell once the counter has gone `seconds` further (back, if negative) and nothing more was measured:
+   * further than `from`, or than now.
+   */
+  ahead(seconds: number, pipeline?: string, from?: ClockReading): Answer;
 }
 
 /** A corrected time with the reading and the estimate that it comes from. */
