@@ -1,3 +1,4 @@
+/** What the benchmarks in bench/ and the plots in docs/ use of the built command. */
 /** What the benchmarks in bench/ use of the built command. */
 
 export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
@@ -9,6 +10,7 @@ export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { compareSeries } from './core/experiment/comparison.js';
 export { sourcesOf } from './core/experiment/load-scenario.js';
 export { runScenario } from './core/experiment/run.js';
+export { stability } from './core/metrics/stability/index.js';
 export { timeWith } from './core/pipeline/telling.js';
 export { formatTime } from './core/quantity.js';
 export { randomStream } from './core/world/random.js';
