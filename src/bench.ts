@@ -1,10 +1,18 @@
 /** What the benchmarks in bench/ use of the built command. */
+
+export { NtpServer } from './cli/ntp-server.js';
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
 export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
+export { Association } from './core/ntp/association.js';
+export { extensionField, joined, readExtensions } from './core/ntp/extension.js';
+export { authenticate, NtsCredentials } from './core/ntp/nts.js';
+export { respond } from './core/ntp/responder.js';
+export { SymmetricKeyCredentials, withMac } from './core/ntp/symmetric-key.js';
+export { RealtimeScheduler } from './core/world/realtime-scheduler.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';
