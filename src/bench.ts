@@ -1,5 +1,6 @@
 /** What the benchmarks in bench/ use of the built command. */
 
+export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
 export { NtpServer } from './cli/ntp-server.js';
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
@@ -12,6 +13,8 @@ export { extensionField, joined, readExtensions } from './core/ntp/extension.js'
 export { authenticate, NtsCredentials } from './core/ntp/nts.js';
 export { respond } from './core/ntp/responder.js';
 export { SymmetricKeyCredentials, withMac } from './core/ntp/symmetric-key.js';
+export { timeWith } from './core/pipeline/telling.js';
+export { randomStream } from './core/world/random.js';
 export { RealtimeScheduler } from './core/world/realtime-scheduler.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
