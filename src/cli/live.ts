@@ -1,19 +1,15 @@
 import { stringify } from 'yaml';
 import { InputError } from '../core/errors.js';
-import { isLoopback, parseServer } from '../core/ntp/server-address.js';
-import { formatDuration, parseQuantity } from '../core/quantity.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
+import { type AskingOptions, liveSource, seconds } from './live-source.js';
 import { namedPipelines } from './pipelines.js';
 import { execute } from './run.js';
 import { parseScenario } from './scenario-files.js';
 
-export interface LiveOptions {
-  readonly server?: readonly string[];
+export interface LiveOptions extends AskingOptions {
   readonly for?: string;
   readonly pipeline?: readonly string[];
-  readonly interval?: string;
-  readonly demo?: boolean;
   readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
@@ -26,9 +22,6 @@ const POOL = ['0.pool.ntp.org', '1.pool.ntp.org', '2.pool.ntp.org', '3.pool.ntp.
 /** The first one's verdicts are what the live view shows of a round. */
 const PIPELINES = ['kalman-median', 'offset-only', 'kalman-drift'];
 
-/** Shortest interval for servers that are not on this machine, seconds: NTP's usual shortest (2⁶, RFC 5905's MINPOLL 6). */
-const SHORTEST = 64;
-const DEMO_INTERVAL = 1;
 const DEMO_DURATION = 30;
 
 /** Errors are not scored before this, or the first quarter of a short run: the first questions follow quickly. Seconds. */
@@ -40,13 +33,12 @@ const LINGER = 200;
 /** `escapement live`: pipelines on this machine's clock against real servers. Nothing is ever set. */
 export async function live(options: LiveOptions): Promise<void> {
   const asked = options.for === undefined ? undefined : seconds('--for', options.for);
-  const given = options.interval === undefined ? undefined : seconds('--interval', options.interval);
   if (options.demo && options.server !== undefined) {
     throw new InputError('--server', 'the demo brings its own servers', 'leave out --server or --demo');
   }
   const servers = options.server ?? POOL;
-  const interval = given ?? (options.demo ? DEMO_INTERVAL : SHORTEST);
-  if (!options.demo) checkEtiquette(servers, interval);
+  // What is wrong with the options is said before anything is started.
+  liveSource(servers, options);
   const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
   const pipelines = await namedPipelines(names, options.plugin);
   if (!options.demo && options.server === undefined) await expectInternet();
@@ -54,7 +46,7 @@ export async function live(options: LiveOptions): Promise<void> {
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && DEMO_DURATION);
-    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration }, demo);
+    await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration }, demo);
   } finally {
     demo?.close();
     setTimeout(() => process.exit(), LINGER).unref();
@@ -64,21 +56,20 @@ export async function live(options: LiveOptions): Promise<void> {
 async function watch(
   options: LiveOptions,
   run: {
-    readonly servers: readonly string[];
-    readonly interval: number;
+    readonly source: object;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { servers, interval, pipelines, duration } = run;
+  const { source, pipelines, duration } = run;
   const { json } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
     warmup: Math.min(WARM_UP, (duration ?? Number.POSITIVE_INFINITY) / 4),
     world: { kind: 'real' },
-    sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
+    sources: { ntp: source },
     pipelines,
     sinks: viewOf(options, demo),
   });
@@ -103,23 +94,4 @@ async function watch(
 function viewOf({ json, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
   if (validation) return [{ use: 'validation-csv' }];
   return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
-}
-
-function seconds(option: string, value: string): number {
-  const parsed = parseQuantity(value, 'time');
-  if (typeof parsed === 'string') throw new InputError(option, parsed);
-  if (!(parsed > 0)) throw new InputError(option, `expected more than 0 s, found ${value}`);
-  return parsed;
-}
-
-function checkEtiquette(servers: readonly string[], interval: number): void {
-  const hosts = servers.map(server => ({ server, ...parseServer(server, `--server ${server}`) }));
-  const foreign = hosts.find(({ host }) => !isLoopback(host));
-  if (interval < SHORTEST && foreign !== undefined) {
-    throw new InputError(
-      '--interval',
-      `expected at least ${SHORTEST} s, found ${formatDuration(interval)}: ${foreign.server} is not on this machine`,
-      'public servers are shared; shorter intervals are for servers on loopback',
-    );
-  }
 }

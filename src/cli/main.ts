@@ -78,7 +78,15 @@ program
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
-  .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--interval <duration>', 'from question to question, always; the shortest is 64 s, but on loopback')
+  .option(
+    '--max-interval <duration>',
+    'asks less often, up to this, while the clock is steady; left out: 64 s to 1024 s',
+  )
+  .option('--nts', 'the servers prove themselves by Network Time Security (RFC 8915)')
+  .option('--ca <file>', 'with --nts: the authorities to trust (PEM); left out: those that Node trusts')
+  .option('--key-file <file>', "symmetric keys in chrony's or ntpd's format")
+  .option('--key <number>', 'the key of --key-file that the servers prove themselves by')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
