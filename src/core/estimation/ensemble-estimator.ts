@@ -77,6 +77,11 @@ export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
 
+/** How differently a kernel may scale its counter from one boot to the next, and a crystal that was cold, s/s. */
+const REBOOT_DRIFT = 5e-6;
+/** A drift that is older than this is as unknown as it will get, s. */
+const OLDEST_DRIFT = 30 * 86_400;
+
 /** The bank without some of its ideas; without a bank, one wander in the middle of the range. */
 function hypothesesWithout(
   without: readonly Idea[],
@@ -155,6 +160,8 @@ export class EnsembleEstimator {
   #sources: Source[] = [];
   #at = Number.NaN;
   #steppedAt = Number.NEGATIVE_INFINITY;
+  /** What was known of sources' delays before the counter began anew: theirs when they are heard again. */
+  readonly #remembered = new Map<string, Pick<Source, 'path' | 'base' | 'law'>>();
 
   constructor(options: EnsembleOptions = {}) {
     const { without = [], hypotheses = DEFAULT_HYPOTHESES } = options;
@@ -228,13 +235,15 @@ export class EnsembleEstimator {
       this.#sources.splice(oldest, 1);
       this.#bank.removePhase(oldest);
     }
+    const remembered = this.#remembered.get(o.source);
+    this.#remembered.delete(o.source);
     this.#sources.push({
       name: o.source,
       ghost: false,
       rerouted: 0,
-      path: new PathStatistics(this.#options.window),
-      base: new BaseDelay(),
-      law: this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet(),
+      path: remembered?.path ?? new PathStatistics(this.#options.window),
+      base: remembered?.base ?? new BaseDelay(),
+      law: remembered?.law ?? (this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet()),
       scatter: new OffsetScatter(),
       low: Number.NEGATIVE_INFINITY,
       high: Number.POSITIVE_INFINITY,
@@ -478,6 +487,20 @@ export class EnsembleEstimator {
     }));
   }
 
+  /** Sources that contradict the majority, as the last exchange left it. */
+  falsetickers(): readonly string[] {
+    return this.#sources.flatMap(({ name, ghost, trusted }) => (ghost || trusted ? [] : [name]));
+  }
+
+  /** Every offset counts `by` more, s, give or take `deviation`: UTC has leapt, or the counter stood still. */
+  shift(by: number, deviation: number): void {
+    this.#bank.step(by, deviation);
+    for (const s of this.#sources) {
+      s.low += by - deviation;
+      s.high += by + deviation;
+    }
+  }
+
   snapshot(): unknown {
     return {
       at: this.#at,
@@ -493,7 +516,8 @@ export class EnsembleEstimator {
     };
   }
 
-  restore(state: unknown): void {
+  /** `restarted`: the counter has begun anew `elapsed` seconds later, and only delays and the drift mean anything. */
+  restore(state: unknown, restarted?: { readonly elapsed: number }): void {
     const saved = state as {
       at: number | null;
       steppedAt: number | null;
@@ -530,6 +554,21 @@ export class EnsembleEstimator {
         jumpAt: s.jumpAt ?? Number.NEGATIVE_INFINITY,
       };
     });
+    if (restarted !== undefined) this.#begin(restarted.elapsed);
+  }
+
+  /** Forgets every instant and offset; what is known of the drift and of the paths stays. */
+  #begin(elapsed: number): void {
+    for (let i = this.#sources.length - 1; i >= 0; i--) {
+      const { name, ghost, path, base, law } = this.#sources[i]!;
+      if (!ghost) this.#remembered.set(name, { path, base, law });
+      this.#bank.removePhase(i);
+    }
+    this.#sources = [];
+    this.#at = Number.NaN;
+    this.#steppedAt = Number.NEGATIVE_INFINITY;
+    if (elapsed > 0) this.#bank.predict(Math.min(elapsed, OLDEST_DRIFT));
+    this.#bank.loosenDrift(REBOOT_DRIFT ** 2);
   }
 }
 

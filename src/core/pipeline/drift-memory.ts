@@ -39,4 +39,12 @@ export class DriftMemory {
     const relaxation = this.seconds / this.crossings / 2;
     return { drift: this.mean, relaxation, variance: this.m2 / this.seconds };
   }
+
+  snapshot(): readonly number[] {
+    return [this.seconds, this.mean, this.m2, this.side, this.crossings];
+  }
+
+  restore([seconds = 0, mean = 0, m2 = 0, side = 0, crossings = 0]: readonly number[]): void {
+    Object.assign(this, { seconds, mean, m2, side, crossings });
+  }
 }

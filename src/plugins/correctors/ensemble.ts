@@ -2,9 +2,11 @@ import { inject } from 'inversify';
 import { z } from 'zod';
 import {
   type Corrector,
+  type Doubt,
   type Estimate,
   type History,
   type Measurement,
+  type Passage,
   type Snapshot,
   timeOn,
 } from '../../core/contracts/index.js';
@@ -72,12 +74,22 @@ export class EnsembleCorrector implements Corrector {
     };
   }
 
+  leap(by: number, deviation = 0): void {
+    this.estimator.shift(by, deviation);
+  }
+
+  doubts(): readonly Doubt[] {
+    return this.estimator
+      .falsetickers()
+      .map(source => ({ source, reason: 'falseticker: outside what the majority agrees on' }));
+  }
+
   snapshot(): Snapshot {
     return { version: VERSION, state: this.estimator.snapshot() };
   }
 
-  restore({ version, state }: Snapshot): void {
+  restore({ version, state }: Snapshot, { continues, elapsed }: Passage): void {
     if (version !== VERSION) throw new Error(`expected a snapshot of version ${VERSION}, found ${version}`);
-    this.estimator.restore(state);
+    this.estimator.restore(state, continues ? undefined : { elapsed });
   }
 }
