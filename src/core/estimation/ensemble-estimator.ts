@@ -74,6 +74,11 @@ export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
 ];
 
+/** A path's first exchanges, which are judged again when a later one of them shows its queues in another light. */
+const FIRST = 8;
+/** As many are kept for that, of all sources. */
+const BEGINNING = 64;
+
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
 
@@ -126,6 +131,12 @@ export interface SourceReport {
   readonly queueing: number;
 }
 
+export interface Agreement {
+  readonly majority: boolean;
+  readonly agreeing: number;
+  readonly heard: number;
+}
+
 interface Source {
   readonly name: string;
   /** A route that is no longer taken: its phase lives on, carried by the drift, as a witness against the new one. */
@@ -133,6 +144,8 @@ interface Source {
   /** Extra deviation of the bias that a change of route brought, s. */
   rerouted: number;
   path: PathStatistics;
+  /** The delay without queues and the scale of the queues that its first exchanges were judged by, s. */
+  judgedBy: { floor: number; scale: number };
   base: BaseDelay;
   readonly law: QueueLaw;
   readonly scatter: OffsetScatter;
@@ -158,10 +171,15 @@ export class EnsembleEstimator {
   readonly #likelihood = new QueueLikelihood();
   #bank: ClockBank;
   #sources: Source[] = [];
+  /** The first exchanges, to be judged again. */
+  #beginning: Observation[] = [];
   #at = Number.NaN;
   #steppedAt = Number.NEGATIVE_INFINITY;
   /** What was known of sources' delays before the counter began anew: theirs when they are heard again. */
   readonly #remembered = new Map<string, Pick<Source, 'path' | 'base' | 'law'>>();
+  /** It has begun with what an earlier life has taught it: there is nothing to be judged again. */
+  #experienced = false;
+  #agreement: Agreement = { majority: true, agreeing: 0, heard: 0 };
 
   constructor(options: EnsembleOptions = {}) {
     const { without = [], hypotheses = DEFAULT_HYPOTHESES } = options;
@@ -180,24 +198,72 @@ export class EnsembleEstimator {
     return new ClockBank({ hypotheses, whiteFm, ageingTime, switchTime });
   }
 
+  /** Whether more than half of the sources agree, as of the last observation. Without that the posterior means little. */
+  get agreement(): Agreement {
+    return this.#agreement;
+  }
+
   /** Posterior at `o.at`. */
   observe(o: Observation): ClockEstimate {
     if (![o.at, o.offset, o.delay].every(Number.isFinite)) return this.#estimate();
     if (o.at < this.#at - 1) this.#restart();
+    this.#take(o);
+    if (!this.#experienced && this.#beginning.length < BEGINNING) {
+      this.#beginning.push(o);
+      if (this.#misjudged()) this.#judgeAgain();
+    }
+    const estimate = this.#estimate();
+    if (possible(estimate)) return estimate;
+    // Rounding has eaten the covariance (offsets of hours that contradict each other): begin with this exchange.
+    this.#restart();
+    this.#take(o);
+    return this.#estimate();
+  }
+
+  /** Moves the bank to an observation and takes it; `paths`: what is known of the paths from later exchanges, too. */
+  #take(o: Observation, paths?: ReadonlyMap<string, PathStatistics>): void {
     const dt = o.at - this.#at;
     if (dt > 0) {
       this.#bank.predict(dt);
       this.#at = o.at;
     } else if (!(dt <= 0)) this.#at = o.at;
     this.#lay();
-    this.#measure(this.#sources[this.#admit(o)]!, o);
-    const estimate = this.#estimate();
-    if (possible(estimate)) return estimate;
-    // Rounding has eaten the covariance (offsets of hours that contradict each other): begin with this exchange.
+    this.#measure(this.#sources[this.#admit(o, paths?.get(o.source))]!, o, paths !== undefined);
+  }
+
+  /** Whether the newest of a path's first exchanges shows that those before it were judged by a wrong base or scale. */
+  #misjudged(): boolean {
+    return this.#sources.some(({ path, judgedBy: { floor, scale } }) => {
+      if (path.count > FIRST) return false;
+      return path.minimum - path.shortfall < floor - scale || path.scale > 2 * scale || path.scale < scale / 2;
+    });
+  }
+
+  /**
+   * How much of a delay was queueing is a guess at first, and a wrong one makes a likelihood that is far too sharp. So the
+   * first exchanges are judged again, by what all of them say of their path.
+   */
+  #judgeAgain(): void {
+    const beginning = this.#beginning;
+    const paths = new Map(this.#sources.map(({ name, path }) => [name, path]));
     this.#restart();
-    this.#at = o.at;
-    this.#measure(this.#sources[this.#admit(o)]!, o);
-    return this.#estimate();
+    for (const o of beginning) this.#take(o, paths);
+    this.#beginning = beginning;
+  }
+
+  /** Every offset counts `by` seconds more, give or take `deviation`: UTC has leapt, or the counter stood still. */
+  leap(by: number, deviation = 0): void {
+    this.#bank.step(by, deviation);
+    for (const s of this.#sources) {
+      s.low += by - deviation;
+      s.high += by + deviation;
+    }
+    this.#beginning = this.#beginning.map(o => ({ ...o, offset: o.offset + by }));
+  }
+
+  /** Sources that contradict the majority, as the last exchange left it. */
+  falsetickers(): readonly string[] {
+    return this.#sources.flatMap(({ name, ghost, trusted }) => (ghost || trusted ? [] : [name]));
   }
 
   #uses(idea: Idea): boolean {
@@ -207,6 +273,8 @@ export class EnsembleEstimator {
   #restart(): void {
     this.#bank = this.#newBank();
     this.#sources = [];
+    this.#beginning = [];
+    this.#experienced = false;
     this.#at = Number.NaN;
     this.#steppedAt = Number.NEGATIVE_INFINITY;
   }
@@ -224,7 +292,7 @@ export class EnsembleEstimator {
     }
   }
 
-  #admit(o: Observation): number {
+  #admit(o: Observation, path?: PathStatistics): number {
     const known = this.#sources.findIndex(s => s.name === o.source && !s.ghost);
     if (known >= 0) return known;
     if (this.#sources.length >= this.#options.maxSources) {
@@ -241,7 +309,8 @@ export class EnsembleEstimator {
       name: o.source,
       ghost: false,
       rerouted: 0,
-      path: remembered?.path ?? new PathStatistics(this.#options.window),
+      path: path ?? remembered?.path ?? new PathStatistics(this.#options.window),
+      judgedBy: { floor: Number.POSITIVE_INFINITY, scale: 0 },
       base: remembered?.base ?? new BaseDelay(),
       law: remembered?.law ?? (this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet()),
       scatter: new OffsetScatter(),
@@ -288,9 +357,12 @@ export class EnsembleEstimator {
     this.#bank.resetPhase(index, o.offset, Math.abs(by) + source.path.scale + 1e-6);
   }
 
-  #measure(source: Source, o: Observation): void {
+  #measure(source: Source, o: Observation, counted = false): void {
     const { hypotheses, stampNoise, softness, outlier, stepChance, biasWander } = this.#options;
-    const change = source.path.add(Math.max(o.delay, 0));
+    const change = counted ? undefined : source.path.add(Math.max(o.delay, 0));
+    if (counted || source.path.count === 1) {
+      source.judgedBy = { floor: source.path.minimum - source.path.shortfall, scale: source.path.scale };
+    }
     if (change && this.#uses('routes')) this.#reroute(source, this.#sources.indexOf(source), o, change);
     const index = this.#sources.indexOf(source);
     const { path, law } = source;
@@ -410,7 +482,10 @@ export class EnsembleEstimator {
       const grow = age * (PHI + 3 * Math.sqrt(cov[0]!));
       return { low: s.low + drift * age - grow, high: s.high + drift * age + grow };
     });
-    const { truechimers, low, high } = intersect(intervals.filter((_, i) => !this.#sources[i]!.ghost));
+    const { truechimers, low, high, majority, agreeing } = intersect(
+      intervals.filter((_, i) => !this.#sources[i]!.ghost),
+    );
+    this.#agreement = { majority: majority || !this.#uses('selection'), agreeing, heard: truechimers.length };
     let live = 0;
     for (const s of this.#sources) if (!s.ghost) s.trusted = truechimers[live++]! || !this.#uses('selection');
     for (const s of this.#sources) {
@@ -487,24 +562,12 @@ export class EnsembleEstimator {
     }));
   }
 
-  /** Sources that contradict the majority, as the last exchange left it. */
-  falsetickers(): readonly string[] {
-    return this.#sources.flatMap(({ name, ghost, trusted }) => (ghost || trusted ? [] : [name]));
-  }
-
-  /** Every offset counts `by` more, s, give or take `deviation`: UTC has leapt, or the counter stood still. */
-  shift(by: number, deviation: number): void {
-    this.#bank.step(by, deviation);
-    for (const s of this.#sources) {
-      s.low += by - deviation;
-      s.high += by + deviation;
-    }
-  }
-
   snapshot(): unknown {
     return {
       at: this.#at,
       steppedAt: this.#steppedAt,
+      beginning: this.#beginning,
+      experienced: this.#experienced,
       bank: this.#bank.snapshot(),
       sources: this.#sources.map(s => ({
         ...s,
@@ -521,6 +584,8 @@ export class EnsembleEstimator {
     const saved = state as {
       at: number | null;
       steppedAt: number | null;
+      beginning: Observation[];
+      experienced: boolean;
       bank: unknown;
       sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
         path: number[];
@@ -532,6 +597,8 @@ export class EnsembleEstimator {
     // JSON has no NaN and no infinities: what was one of them comes back as null.
     this.#at = saved.at ?? Number.NaN;
     this.#steppedAt = saved.steppedAt ?? Number.NEGATIVE_INFINITY;
+    this.#beginning = [...saved.beginning];
+    this.#experienced = saved.experienced;
     this.#bank = this.#newBank();
     this.#bank.restore(saved.bank);
     this.#sources = saved.sources.map(s => {
@@ -554,17 +621,19 @@ export class EnsembleEstimator {
         jumpAt: s.jumpAt ?? Number.NEGATIVE_INFINITY,
       };
     });
-    if (restarted !== undefined) this.#begin(restarted.elapsed);
+    if (restarted !== undefined) this.#beginAnew(restarted.elapsed);
   }
 
   /** Forgets every instant and offset; what is known of the drift and of the paths stays. */
-  #begin(elapsed: number): void {
+  #beginAnew(elapsed: number): void {
     for (let i = this.#sources.length - 1; i >= 0; i--) {
       const { name, ghost, path, base, law } = this.#sources[i]!;
       if (!ghost) this.#remembered.set(name, { path, base, law });
       this.#bank.removePhase(i);
     }
     this.#sources = [];
+    this.#beginning = [];
+    this.#experienced = true;
     this.#at = Number.NaN;
     this.#steppedAt = Number.NEGATIVE_INFINITY;
     if (elapsed > 0) this.#bank.predict(Math.min(elapsed, OLDEST_DRIFT));
