@@ -1,7 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
+import type { KeptState } from '../core/experiment/keeping.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
-import { runScenario } from '../core/experiment/run.js';
+import { type RunHandle, runScenario } from '../core/experiment/run.js';
 import { PHASE } from '../core/pipeline/phases.js';
 import { makeSink } from './make-sink.js';
 import { OutputDirectory } from './output-directory.js';
@@ -38,6 +39,12 @@ export interface ExecuteOptions {
   /** Several runs share `out`: each gets a folder of its own in it. */
   readonly several?: boolean;
   readonly extraSinks?: readonly Sink[];
+  /** No view of what happens, and no table at the end. */
+  readonly quiet?: boolean | undefined;
+  /** Ends the run; left out, Ctrl-C and SIGTERM do. */
+  readonly signal?: AbortSignal;
+  readonly kept?: KeptState | undefined;
+  readonly underWay?: (handle: RunHandle) => void;
   /** What a replayed world plays, where it has been read already. */
   readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
 }
@@ -77,7 +84,7 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
     });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
   }
-  if (!options.json) {
+  if (!options.json && !options.quiet) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
     for (const use of [view, 'table']) if (!chosen.has(use)) sinks.push(makeSink(use, undefined));
@@ -87,8 +94,10 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  if (options.signal === undefined) {
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
+  }
   try {
     const summary = await runScenario({
       scenario: options.json ? quiet : scenario,
@@ -96,7 +105,9 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
       ...recording,
       sinks,
       ...(output && { outputFolder: output.path }),
-      signal: abort.signal,
+      signal: options.signal ?? abort.signal,
+      kept: options.kept,
+      ...(options.underWay && { underWay: options.underWay }),
       behaviour: true,
     });
     output?.end(summary.interrupted ? 'interrupted' : 'finished');

@@ -224,7 +224,7 @@ describe('the Kalman corrector', () => {
     second.restore!(JSON.parse(JSON.stringify(first.snapshot!())), CONTINUES);
     expect(corrected(second, prior, measured(2, 1)).offset).toBe(1);
     expect(() => second.restore!({ version: 99, state: {} }, CONTINUES)).toThrow(
-      'expected a snapshot of version 1, found 99',
+      'expected a snapshot of version 2, found 99',
     );
     expect(() => second.restore!({ version: 1, state: { outliers: 'many' } }, CONTINUES)).toThrow();
   });
