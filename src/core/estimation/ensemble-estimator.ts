@@ -577,13 +577,9 @@ export class EnsembleEstimator {
     return {
       at: this.#at,
       steppedAt: this.#steppedAt,
-<<<<<<< HEAD
-      beginning: this.#beginning,
-      experienced: this.#experienced,
-=======
       gap: this.#gap,
       beginning: [...this.#beginning],
->>>>>>> main
+      experienced: this.#experienced,
       bank: this.#bank.snapshot(),
       sources: this.#sources.map(s => ({
         ...s,

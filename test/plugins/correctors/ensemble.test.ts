@@ -47,13 +47,8 @@ describe('the corrector', () => {
   });
 
   it('refuses the state of another version', () => {
-<<<<<<< HEAD
     expect(() => corrector().restore!({ version: 99, state: {} }, CONTINUES)).toThrow(
-      'expected a snapshot of version 2, found 99',
-=======
-    expect(() => corrector().restore!({ version: 99, state: {} })).toThrow(
       'expected a snapshot of version 3, found 99',
->>>>>>> main
     );
   });
 
