@@ -649,6 +649,7 @@ export class EnsembleEstimator {
     this.#beginning = [];
     this.#experienced = true;
     this.#at = Number.NaN;
+    this.#gap = 0;
     this.#steppedAt = Number.NEGATIVE_INFINITY;
     if (elapsed > 0) this.#bank.predict(Math.min(elapsed, OLDEST_DRIFT));
     this.#bank.loosenDrift(REBOOT_DRIFT ** 2);
