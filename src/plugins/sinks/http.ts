@@ -10,13 +10,16 @@ import type {
   RoundRecord,
   RunInfo,
   Sink,
+  Snapshot,
   TimeService,
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { duration, parseQuantity } from '../../core/quantity.js';
 import {
+  BoardState,
   ErrorDocument,
   EventEntry,
   HealthDocument,
@@ -41,6 +44,9 @@ const Options = z.strictObject({
   clients: z.int().min(1).default(64).meta({ description: 'How many may listen to `/events` at the same time.' }),
 });
 
+/** Of what it keeps: see StatusBoard. */
+const VERSION = 1;
+
 /** `at` may be so far from now, seconds: a century. */
 const FARTHEST = 100 * 365.25 * 86_400;
 
@@ -63,6 +69,7 @@ const BACKLOG = 4_000_000;
 })
 export class HttpSink implements Sink {
   private board: StatusBoard | undefined;
+  private earlier: BoardState | undefined;
   private server: FastifyInstance | undefined;
   private metrics: Metrics | undefined;
   private readonly listeners = new Set<ServerResponse>();
@@ -77,6 +84,7 @@ export class HttpSink implements Sink {
   async start(info: RunInfo, time: TimeService): Promise<void> {
     const { host, port, every, history, events } = this.options;
     const board = new StatusBoard(info, time, { history, events });
+    if (this.earlier !== undefined) board.restore(this.earlier);
     this.board = board;
     this.metrics = new Metrics(board);
     const server = fastify({ logger: false, forceCloseConnections: true });
@@ -92,8 +100,15 @@ export class HttpSink implements Sink {
     this.beat = setInterval(() => this.tell(), every * 1000).unref();
     const bound = server.server.address();
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
-    // Once the run hears events.
-    setImmediate(() => this.report(`listens on http://${host.includes(':') ? `[${host}]` : host}:${actual}`));
+    this.report(`listens on http://${host.includes(':') ? `[${host}]` : host}:${actual}`);
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: this.board?.snapshot() };
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.earlier = stateIn(snapshot, VERSION, BoardState);
   }
 
   exchange(record: ExchangeRecord): void {
