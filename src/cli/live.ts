@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { InputError } from '../core/errors.js';
 import { isLoopback, parseServer } from '../core/ntp/server-address.js';
 import { formatDuration, parseQuantity } from '../core/quantity.js';
@@ -13,6 +13,7 @@ export interface LiveOptions {
   readonly for?: string;
   readonly pipeline?: readonly string[];
   readonly interval?: string;
+  readonly sink?: readonly string[];
   readonly demo?: boolean;
   readonly out?: string;
   readonly json?: boolean;
@@ -79,7 +80,7 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }],
+    sinks: [...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }]), ...(options.sink ?? []).map(sinkOf)],
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
@@ -103,6 +104,20 @@ function seconds(option: string, value: string): number {
   if (typeof parsed === 'string') throw new InputError(option, parsed);
   if (!(parsed > 0)) throw new InputError(option, `expected more than 0 s, found ${value}`);
   return parsed;
+}
+
+/** A sink by its name, or as a scenario has it: NAME, or { use: NAME, … }. */
+function sinkOf(text: string): unknown {
+  const wanted = `expected the name of a sink, or YAML such as '{ use: ntp-server, port: 1123 }', found '${text}'`;
+  let sink: unknown;
+  try {
+    sink = parse(text);
+  } catch {
+    throw new InputError('--sink', wanted);
+  }
+  const named = typeof sink === 'string' || (typeof sink === 'object' && sink !== null && 'use' in sink);
+  if (!named) throw new InputError('--sink', wanted);
+  return sink;
 }
 
 function checkEtiquette(servers: readonly string[], interval: number): void {

@@ -222,7 +222,9 @@ export interface Answer {
  * A plugin of kind `sink`: writes, shows or serves what a run produces. Sinks stand outside the pipelines: they may be
  * told the truth, and nothing that they do reaches a pipeline.
  *
- * A sink that throws ends the run. What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
+ * A sink that throws ends the run. What an implementer owes: `finish` leaves readable output also when
+ * `summary.interrupted`; nothing that it opens keeps the process alive (`unref`), because another sink's start may fail.
+ * One that serves the time to other programs refuses any world but the real one (`expectServable`). `interval` is its own
  * sampling grid, seconds of the run's time; without it it gets no samples on a grid.
  */
 export interface Sink {

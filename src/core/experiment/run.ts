@@ -100,7 +100,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
-  let report: (part: string, what: string) => void = () => {};
+  const early: [part: string, what: string][] = [];
+  let report = (part: string, what: string): void => void early.push([part, what]);
   let open: Open = (_kind, made) => made;
   const make = maker(
     root,
@@ -237,6 +238,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipeline.outcomes.subscribe({ next: outcome => attempt(() => record(outcome)), error: fail });
   });
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
+  for (const [part, what] of early) report(part, what);
   stage.strike((part, what) => {
     scorer.struck(part, stage.now(), what === 'begins');
     report(part, what);
