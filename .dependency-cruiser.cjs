@@ -6,7 +6,7 @@ module.exports = {
       comment: 'core is the framework: it imports neither plugins nor commands.',
       severity: 'error',
       from: { path: '^src/core' },
-      to: { path: '^src/(plugins|cli)' },
+      to: { path: '^src/(plugins|cli|platform)' },
     },
     {
       name: 'core-does-no-io',
@@ -20,6 +20,13 @@ module.exports = {
       comment: 'a plugin is one file: it imports the core and libraries, never another plugin or a command.',
       severity: 'error',
       from: { path: '^src/plugins/[^/]+/' },
+      to: { path: '^src/(plugins|cli)/' },
+    },
+    {
+      name: 'platform-names-no-plugin',
+      comment: 'platform is what plugins and commands ask of the operating system: it imports the core alone.',
+      severity: 'error',
+      from: { path: '^src/platform' },
       to: { path: '^src/(plugins|cli)/' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },

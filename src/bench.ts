@@ -5,3 +5,6 @@ export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
 export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
+export { LinuxSockets } from './platform/linux-socket.js';
+export { SystemClock } from './plugins/clocks/system.js';
+export { UdpNetwork } from './plugins/networks/udp.js';

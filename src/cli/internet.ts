@@ -10,7 +10,7 @@ import { UdpNetwork } from '../plugins/networks/udp.js';
  * `patience` seconds, else why not, for people.
  */
 export async function whyUnreachable(host: string, port: number, patience: number): Promise<string | undefined> {
-  const network = new UdpNetwork().connect({ read: () => ({ wall: 0, counter: 0 }) });
+  const network = new UdpNetwork({ stamps: 'process' }, () => {}).connect({ read: () => ({ wall: 0, counter: 0 }) });
   try {
     const endpoints = await network.resolve(host, port);
     await Promise.any(endpoints.map(endpoint => answerFrom(endpoint, network, patience)));

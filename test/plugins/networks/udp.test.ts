@@ -7,7 +7,7 @@ import { UdpNetwork } from '../../../src/plugins/networks/udp.js';
 import { type UdpPeer, udpPeer } from '../../support/udp-peer.js';
 
 const clock = new SystemClock({ through: 'auto' });
-const network: Network = new UdpNetwork().connect(clock);
+const network: Network = new UdpNetwork({ stamps: 'auto' }, () => {}).connect(clock);
 const bytes = Uint8Array.from({ length: 48 }, (_, index) => index);
 
 const opened: { close(): void }[] = [];
@@ -72,6 +72,51 @@ describe.each(['127.0.0.1', '::1'] as const)('on %s (IPv6 where this machine has
     expect(waiting()).toBe(0);
     open().send(bytes, { address, port: peer.port });
     expect(waiting()).toBeGreaterThan(0);
+  });
+});
+
+describe('who says when an answer arrived', () => {
+  /** Sends a question that is answered at once, and looks at its sockets only 50 ms later. */
+  async function lateness(network: Network): Promise<number> {
+    const peer = await echo();
+    const socket = network.open('test');
+    opened.push(socket);
+    const reply = first(socket);
+    const sent = socket.send(bytes, { address: '127.0.0.1', port: peer.port }).counter;
+    // The echo answers in this thread, which is then busy before it looks at our socket.
+    peer.socket.once('message', () =>
+      setImmediate(() => {
+        while (clock.read().counter < sent + 0.05);
+      }),
+    );
+    return (await reply).at.counter - sent;
+  }
+
+  test.skipIf(process.platform !== 'linux')('the kernel, however busy this process is (Linux)', async () => {
+    expect(await lateness(new UdpNetwork({ stamps: 'kernel' }, () => {}).connect(clock))).toBeLessThan(0.04);
+  });
+
+  test('the process, where it is asked to', async () => {
+    expect(await lateness(new UdpNetwork({ stamps: 'process' }, () => {}).connect(clock))).toBeGreaterThan(0.05);
+  });
+
+  test('where the kernel cannot be asked, one event says so, and forcing it is an error', () => {
+    const real = Object.getOwnPropertyDescriptor(process, 'platform')!;
+    Object.defineProperty(process, 'platform', { ...real, value: 'freebsd' });
+    try {
+      const told: string[] = [];
+      const plain = new UdpNetwork({ stamps: 'auto' }, what => told.push(what)).connect(clock);
+      expect(told).toEqual([]);
+      opened.push(plain.open('one'), plain.open('two'));
+      expect(told).toEqual([
+        'arrivals are stamped in this process, not by the kernel: no kernel stamps known on freebsd',
+      ]);
+      expect(() => new UdpNetwork({ stamps: 'kernel' }, () => {})).toThrow(
+        'network udp: the kernel cannot be asked for its stamps: no kernel stamps known on freebsd',
+      );
+    } finally {
+      Object.defineProperty(process, 'platform', real);
+    }
   });
 });
 
