@@ -61,6 +61,11 @@ export interface MachineClock extends Clock {
   readonly epoch: bigint;
   /** What is read, for the manifest and for people: e.g. "CLOCK_REALTIME and CLOCK_MONOTONIC_RAW through koffi". */
   readonly description: string;
+  /**
+   * What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0: so that other processes can say the same instant.
+   * Undefined where the counter is another clock, and before the first reading.
+   */
+  readonly counterOrigin?: bigint | undefined;
 }
 
 export type ClockPlugin = ClockModel | MachineClock;

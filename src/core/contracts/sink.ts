@@ -22,6 +22,8 @@ export interface RunInfo {
   readonly reference: 'truth' | 'ntp';
   /** What a real world's clock is read through. */
   readonly clock?: string;
+  /** What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0, where a real world's counter is that clock. */
+  readonly counterOrigin?: bigint;
 }
 
 /** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */

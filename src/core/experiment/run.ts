@@ -76,8 +76,9 @@ interface Stage {
   /** The local clock as a function of true time, where that is known at any instant. */
   readonly known: KnownClock | undefined;
   readonly reference: 'truth' | 'ntp';
-  /** What a real clock is read through. */
+  /** What a real clock is read through, and where its counter began. */
   readonly clock?: string;
+  readonly counterOrigin?: bigint | undefined;
   now(): number;
   /** What the local clock reads at a time of the stage, now or before the next event; where `known` is undefined. */
   readAt(t: number): ClockReading;
@@ -140,6 +141,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),
+    ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
   };
   const ahead = (seconds: number, name = pipelines[0]!.name): Answer => {
     const pipeline = pipelines.find(one => one.name === name);
@@ -538,6 +540,7 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
     known: undefined,
     reference: 'ntp',
     clock: clock.description,
+    counterOrigin: clock.counterOrigin,
     now: () => scheduler.time,
     readAt: counter => {
       const now = clock.read();

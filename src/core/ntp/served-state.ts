@@ -1,4 +1,4 @@
-import type { Answer, Measurement, ServerState } from '../contracts/index.js';
+import type { Answer, Measurement, ServerState, Verdict } from '../contracts/index.js';
 import { type TrustLimits, whyUnknown } from '../serving/trust.js';
 import { UNSYNCHRONISED } from './server.js';
 
@@ -14,6 +14,18 @@ export interface Upstream {
   readonly referenceId: number;
   /** 0, or 1 or 2 where a leap second is announced. */
   readonly leap: number;
+}
+
+/** The measurements of a round that were used. */
+export function usedIn(measurements: readonly Measurement[], verdicts: readonly Verdict[]): readonly Measurement[] {
+  const used = new Set(verdicts.filter(verdict => verdict.used).map(({ source }) => source));
+  return measurements.filter(({ source }) => used.has(source));
+}
+
+/** The leap second that more than half of some measurements announce: 1 or 2 as on the wire, or 0. */
+export function announcedLeap(used: readonly Measurement[]): number {
+  const votes = (leap: number): number => used.filter(({ exchange }) => exchange.leap === leap).length;
+  return [1, 2].find(leap => votes(leap) * 2 > used.length) ?? 0;
 }
 
 /**

@@ -25,6 +25,8 @@ interface RawReading {
 
 interface RawClock {
   read(): RawReading;
+  /** The counter's own origin, whole seconds of CLOCK_MONOTONIC_RAW, where it is that clock. */
+  readonly origin?: number;
   readonly description: string;
 }
 
@@ -62,6 +64,12 @@ export class SystemClock implements MachineClock {
     this.description = this.raw.description;
   }
 
+  get counterOrigin(): bigint | undefined {
+    const { origin } = this.raw;
+    if (origin === undefined || this.alignment === undefined) return undefined;
+    return BigInt(origin) * BigInt(SECOND) - BigInt(this.alignment);
+  }
+
   read(): ClockReading {
     const { wall, counter } = this.raw.read();
     this.alignment ??= wall - counter;
@@ -91,7 +99,7 @@ class ClockGettime implements RawClock {
   private readonly gettime: (clock: number, into: Uint32Array) => number;
   /** struct timespec of a 64-bit little-endian machine: seconds (low, high), nanoseconds (low, high). */
   private readonly timespec = new Uint32Array(4);
-  private readonly counterOrigin: number;
+  readonly origin: number;
 
   constructor(private readonly epoch: number) {
     const { platform, arch } = process;
@@ -104,7 +112,7 @@ class ClockGettime implements RawClock {
     for (const clock of [CLOCK_REALTIME, CLOCK_MONOTONIC_RAW]) {
       if (this.gettime(clock, this.timespec) !== 0) throw new Error(`clock_gettime(${clock}) failed`);
     }
-    this.counterOrigin = this.timespec[0]!;
+    this.origin = this.timespec[0]!;
   }
 
   read(): RawReading {
@@ -112,9 +120,9 @@ class ClockGettime implements RawClock {
     let counter = 0;
     let narrowest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < BRACKETS; i++) {
-      const before = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.counterOrigin);
+      const before = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.origin);
       const between = this.nanoseconds(CLOCK_REALTIME, this.epoch);
-      const width = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.counterOrigin) - before;
+      const width = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.origin) - before;
       if (width < narrowest) {
         narrowest = width;
         wall = between;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Endpoint, RoundRecord, RunInfo, ServerState, Sink, TimeService } from '../../core/contracts/index.js';
 import { LEAP_UNSYNCHRONISED } from '../../core/ntp/packet.js';
 import { RateLimiter } from '../../core/ntp/rate-limit.js';
-import { precisionOf, stateOf, type Upstream } from '../../core/ntp/served-state.js';
+import { announcedLeap, precisionOf, stateOf, type Upstream, usedIn } from '../../core/ntp/served-state.js';
 import { NtpResponder, type ServedTime } from '../../core/ntp/server.js';
 import { parseServer } from '../../core/ntp/server-address.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -57,6 +57,7 @@ export interface NtpServerOptions extends ServedTime, Endpoint {
 export class NtpServer {
   readonly responder: NtpResponder;
   private readonly pending = new Set<ReturnType<typeof setTimeout>>();
+  private closed = false;
 
   private constructor(
     private readonly socket: Socket,
@@ -83,6 +84,8 @@ export class NtpServer {
   }
 
   close(): void {
+    if (this.closed) return;
+    this.closed = true;
     for (const timer of this.pending) clearTimeout(timer);
     this.socket.close();
   }
@@ -184,16 +187,13 @@ export class NtpServerSink implements Sink {
 
   round({ pipeline, measurements, verdicts }: RoundRecord): void {
     if (pipeline !== this.pipeline) return;
-    const used = new Set(verdicts.filter(verdict => verdict.used).map(({ source }) => source));
-    const taken = measurements.filter(({ source }) => used.has(source));
-    if (taken.length === 0) return;
-    const measurement = taken.reduce((best, one) => (one.rootDistance < best.rootDistance ? one : best));
-    const announced = (leap: number): boolean =>
-      taken.filter(({ exchange }) => exchange.leap === leap).length * 2 > taken.length;
+    const used = usedIn(measurements, verdicts);
+    if (used.length === 0) return;
+    const measurement = used.reduce((best, one) => (one.rootDistance < best.rootDistance ? one : best));
     this.upstream = {
       measurement,
       referenceId: referenceIdFor(measurement.source),
-      leap: [1, 2].find(announced) ?? 0,
+      leap: announcedLeap(used),
     };
   }
 
