@@ -77,6 +77,18 @@ program
   .action(async options => (await import('./live.js')).live(options));
 
 program
+  .command('model')
+  .description('check a model and its card, or draft a card for a model made elsewhere')
+  .argument('<file>', 'a card (.json), or a model in the ONNX format (.onnx)')
+  .option('--like <signature>', 'draft a card as models of this kind have it: chronos-bolt, ttm, n-hits, …')
+  .option('--out <file>', 'where to write the card; left out: beside the model')
+  .option('--id <id>', 'what the card calls the model')
+  .option('--licence <licence>', "the model's licence, for the card")
+  .option('--source <text>', 'where the model comes from, for the card')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .action(async (file: string, options) => (await import('./model.js')).model(file, options));
+
+program
   .command('validate')
   .description('check scenarios without running them')
   .argument('<scenario...>', 'scenario files (YAML)')

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Container } from 'inversify';
 import { expect } from 'vitest';
 import {
@@ -41,6 +42,10 @@ import { SimulatedWorld } from '../../src/core/world/simulated-world.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'escapement-contract-'));
 writeFileSync(join(scratch, 'delays.csv'), Array.from({ length: 200 }, (_, i) => `${(i * 7919) % 200}e-5`).join('\n'));
+// A model beside its card, as the example of what runs one has it.
+const models = fileURLToPath(new URL('../fixtures/models/', import.meta.url));
+copyFileSync(join(models, 'irregular.json'), join(scratch, 'model.json'));
+copyFileSync(join(models, 'irregular.onnx'), join(scratch, 'irregular.onnx'));
 
 /** Makes a fresh instance with its defaults (or its example's options), inside a quiet simulated world. */
 export function make<K extends PluginKind>(descriptor: PluginDescriptor<K>): PluginKinds[K] {

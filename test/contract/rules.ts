@@ -12,10 +12,13 @@ import {
   timeOn,
 } from '../../src/core/contracts/index.js';
 import { InputError } from '../../src/core/errors.js';
+import { type Golden, misshapen } from '../../src/core/models/card.js';
+import { filled } from '../../src/core/models/feeds.js';
 import { carry, firstEstimate, propagate } from '../../src/core/pipeline/estimates.js';
 import { bareTime, timeWith } from '../../src/core/pipeline/telling.js';
 import type { PluginDescriptor, PluginKind } from '../../src/core/plugin/registry.js';
 import { randomStream } from '../../src/core/world/random.js';
+import { isPromise } from '../../src/core/world/scheduler.js';
 import { runText } from '../support/run-scenario.js';
 import { expectSound, frozen, isClock, life, make, measurementAt, TestHistory } from './conformance.js';
 
@@ -50,7 +53,14 @@ function correctAll(corrector: Corrector, measurements: readonly Measurement[], 
   });
 }
 
+const frozenDims = <T extends { readonly dims: readonly number[] }>(tensor: T): T => {
+  Object.freeze(tensor.dims);
+  return Object.freeze(tensor);
+};
+
 async function predictAll(predictor: Predictor) {
+  const loading = predictor.load?.();
+  if (loading !== undefined && isPromise(loading)) await loading;
   const history = new TestHistory();
   const answers: unknown[] = [];
   for (const measurement of life()) {
@@ -160,6 +170,22 @@ const RULES: Rules = {
         correctAll(whole, measurements.slice(30), history),
       );
       expect(() => make(descriptor).restore!({ ...saved, version: -1 })).toThrow(/version/);
+    });
+  },
+  model: descriptor => {
+    test('answers its golden question with what its card declares, the same twice, also side by side', async () => {
+      const open = await make(descriptor).open();
+      const golden = (open.card.golden as Golden).inputs;
+      const inputs = Object.fromEntries(
+        open.card.inputs.map(({ name, dtype }) => {
+          const { dims, data } = golden[name]!;
+          return [name, frozenDims({ dims, data: filled(dtype, data.length, i => data[i] ?? Number.NaN) })];
+        }),
+      );
+      const answers = await Promise.all([open.run(inputs), open.run(inputs), open.run(inputs)]);
+      expect(open.counts).toEqual({ asked: 3, late: 0, dropped: 0 });
+      for (const answer of answers) expect(answer).toEqual(answers[0]);
+      for (const output of open.card.outputs) expect(misshapen(output, answers[0]![output.name]!.dims)).toBeUndefined();
     });
   },
   predictor: descriptor => {

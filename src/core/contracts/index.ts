@@ -11,6 +11,7 @@ export * from './format.js';
 export * from './history.js';
 export * from './loss.js';
 export * from './measurement.js';
+export * from './model.js';
 export * from './network.js';
 export * from './noise.js';
 export * from './poller.js';

@@ -11,6 +11,7 @@ import type {
   Filter,
   Format,
   LossLaw,
+  Model,
   NetworkPlugin,
   NoisePart,
   Poller,
@@ -37,6 +38,7 @@ export interface PluginKinds {
   filter: Filter;
   format: Format;
   loss: LossLaw;
+  model: Model;
   network: NetworkPlugin;
   noise: NoisePart;
   poller: Poller;
@@ -64,6 +66,7 @@ export const PLUGIN_KINDS: readonly PluginKind[] = [
   'poller',
   'filter',
   'combiner',
+  'model',
   'predictor',
   'corrector',
   'dataset-corrector',

@@ -1,0 +1,186 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Measurement, Tensors } from '../core/contracts/index.js';
+import { InputError, unknownName } from '../core/errors.js';
+import { type Declared, differenceFrom, type ForecastCard, parseCard } from '../core/models/card.js';
+import { contextOf } from '../core/models/context.js';
+import { feedsOf } from '../core/models/feeds.js';
+import { formatTime } from '../core/quantity.js';
+import { randomStream } from '../core/world/random.js';
+import { goldenOf, openBare, openCard } from '../plugins/models/onnx.js';
+import { readText } from './scenario-files.js';
+
+export interface ModelOptions {
+  readonly like?: string;
+  readonly out?: string;
+  readonly id?: string;
+  readonly licence?: string;
+  readonly source?: string;
+  readonly json?: boolean;
+}
+
+/** How often a model is run to see how long it takes. */
+const RUNS = 100;
+
+/**
+ * `escapement model`: what a model takes and gives, which known signature it has, a first card for it, and whether a card
+ * holds.
+ */
+export async function model(file: string, options: ModelOptions): Promise<void> {
+  if (file.endsWith('.json')) return checkCard(file, options);
+  const bare = await openBare(file);
+  const signatures = readSignatures();
+  const likes = signatures.filter(({ card }) => differenceFrom(card, bare.inputs, bare.outputs) === undefined);
+  if (options.like === undefined) {
+    if (options.json) {
+      const { sha256, bytes, inputs, outputs } = bare;
+      const report = { file, sha256, bytes, inputs, outputs, signatures: likes.map(({ name }) => name) };
+      process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+      return;
+    }
+    process.stdout.write(
+      `${file}: ${bare.bytes} bytes, SHA-256 ${bare.sha256}\n${listed('takes', bare.inputs)}${listed('gives', bare.outputs)}`,
+    );
+    process.stdout.write(
+      likes.length > 0
+        ? `It has the signature of ${likes.map(({ name }) => name).join(', ')}: escapement model ${file} --like ${likes[0]!.name} drafts a card.\n`
+        : `It has none of the signatures known (${signatures.map(({ name }) => name).join(', ')}): begin from the nearest one's card in models/signatures/.\n`,
+    );
+    return;
+  }
+  const signature = signatures.find(({ name }) => name === options.like);
+  if (signature === undefined) {
+    throw unknownName(
+      '--like',
+      'signature',
+      options.like,
+      signatures.map(({ name }) => name),
+    );
+  }
+  const difference = differenceFrom(signature.card, bare.inputs, bare.outputs);
+  if (difference !== undefined) {
+    throw new InputError(`${file}, as ${options.like}: ${difference.path}`, difference.problem);
+  }
+  const out = options.out ?? `${file.replace(/\.onnx$/, '')}.json`;
+  const feeds = exampleOf(signature.card);
+  const outputs = await bare.run(feeds, signature.card);
+  const { schema: _schema, ...card } = signature.raw;
+  const drafted = {
+    schema: 'escapement-model/1',
+    id: options.id ?? basename(file, '.onnx'),
+    task: 'forecast',
+    file: relative(dirname(resolve(out)), resolve(file)),
+    sha256: bare.sha256,
+    licence: options.licence ?? 'unknown',
+    source: options.source ?? 'unknown',
+    ...card,
+    golden: { inputs: plain(feeds), outputs: plain(outputs), tolerance: 1e-4 },
+  };
+  const text = `${compact(drafted)}\n`;
+  parseCard(text, out);
+  writeFileSync(out, text);
+  process.stdout.write(
+    `${out}: a card for ${file}, as ${options.like}. Check its sampling and units, then: escapement model ${out}\n`,
+  );
+}
+
+/** Loads a model as a run would, and says what it is and how long it takes. */
+async function checkCard(file: string, options: ModelOptions): Promise<void> {
+  if (options.like !== undefined) throw new InputError('--like', `expected a model (.onnx), found the card ${file}`);
+  const card = parseCard(readText(file), file);
+  const open = await openCard(file);
+  const golden = goldenOf(card, file);
+  const times: number[] = [];
+  for (let k = 0; k < RUNS; k++) {
+    const begun = performance.now();
+    await open.run(golden);
+    times.push(performance.now() - begun);
+    if (times.reduce((sum, t) => sum + t, 0) > 5000) break;
+  }
+  times.sort((a, b) => a - b);
+  const at = (p: number): number => times[Math.min(times.length - 1, Math.floor(p * times.length))]! / 1000;
+  if (options.json) {
+    const { id, task, licence, source, tried } = card;
+    const report = { id, task, licence, source, tried, where: open.where, p50: at(0.5), p99: at(0.99) };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    return;
+  }
+  process.stdout.write(
+    `${file}: '${card.id}' (${card.task}, ${card.licence}) matches its card, its hash and its golden pair.\n` +
+      `It runs ${open.where}; ${times.length} runs: p50 ${formatTime(at(0.5))}, p99 ${formatTime(at(0.99))}.\n`,
+  );
+}
+
+interface Signature {
+  readonly name: string;
+  readonly raw: Record<string, unknown>;
+  readonly card: ForecastCard;
+}
+
+/** The known signatures: cards without a model. */
+function readSignatures(): readonly Signature[] {
+  let root = dirname(fileURLToPath(import.meta.url));
+  for (let folder = join(root, 'models', 'signatures'); ; folder = join(root, 'models', 'signatures')) {
+    try {
+      return readdirSync(folder)
+        .sort()
+        .map(file => signatureOf(join(folder, file)));
+    } catch (error) {
+      if (error instanceof InputError || root === dirname(root)) throw error;
+      root = dirname(root);
+    }
+  }
+}
+
+function signatureOf(file: string): Signature {
+  const { tried, card } = JSON.parse(readFileSync(file, 'utf8'));
+  const raw = { tried, ...card };
+  const rest = { id: 'x', task: 'forecast', file: 'x', licence: 'x', source: 'x', sha256: '0'.repeat(64), golden: 'x' };
+  const parsed = parseCard(JSON.stringify({ schema: 'escapement-model/1', ...rest, ...raw }), file);
+  return { name: basename(file, '.json'), raw, card: parsed as ForecastCard };
+}
+
+/** What a model is asked for its golden pair: a wavy clock with a gap in it. */
+function exampleOf(card: ForecastCard): Tensors {
+  const random = randomStream('1', 'golden');
+  const count = Math.max(2 * card.context.min, Math.min(card.context.max, 96));
+  const measurements = Array.from({ length: count }, (_, i) => {
+    const t = 64 * i + (i > count / 2 ? 640 : 0);
+    const at = { wall: t, counter: t };
+    return {
+      at,
+      offset: 1e-5 * t + 2e-4 * Math.sin(i / 9) + 1e-4 * random.normal(),
+      delay: 0.02 + 1e-3 * random.exponential(),
+    };
+  });
+  const context = contextOf(measurements as unknown as readonly Measurement[], 'counter', card);
+  return feedsOf(context!, card);
+}
+
+function plain(tensors: Tensors) {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { dims, data }]) => [
+      name,
+      // Seven digits are all that a float32 has.
+      {
+        dims,
+        data: Array.from(data as Float32Array, value =>
+          Number.isNaN(value) ? null : Number(Number(value).toPrecision(8)),
+        ),
+      },
+    ]),
+  );
+}
+
+/** JSON for people: lists of numbers on one line. */
+function compact(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(
+    /\[\s+((?:[^[\]{}]|\n)*?)\s+\]/g,
+    (_, inner: string) => `[${inner.replace(/\s*\n\s*/g, ' ')}]`,
+  );
+}
+
+function listed(what: string, tensors: readonly Declared[]): string {
+  return tensors.map(({ name, dtype, shape }) => `  ${what} ${name}: ${dtype} [${shape.join(', ')}]\n`).join('');
+}

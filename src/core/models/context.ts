@@ -1,0 +1,153 @@
+import { type Axis, type Measurement, timeOn } from '../contracts/index.js';
+import { median, theilSen } from '../estimation/lines.js';
+import type { ForecastCard } from './card.js';
+
+/** What a model is shown of the past, in its own units, oldest first; NaN where nothing was observed. */
+export interface Context {
+  readonly offsets: Float64Array;
+  /** (delay − least delay)/2 in the same scale. */
+  readonly excess: Float64Array;
+  /** Periods before the last point; 0 for the last. */
+  readonly times: Float64Array;
+  /** Local time of the last point on the axis, seconds. */
+  readonly end: number;
+  /** Seconds. */
+  readonly period: number;
+  /** The way back to seconds: θ(t) = line.offset + line.drift·(t − end) + (centre + inverse(y))·scale. */
+  readonly line: { readonly offset: number; readonly drift: number; readonly p11: number };
+  readonly centre: number;
+  readonly scale: number;
+}
+
+const UNITS = { s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9 } as const;
+/** Least scale: what a perfect clock leaves is not blown up to noise. Seconds. */
+const LEAST_SCALE = 1e-9;
+/** A robust line goes through at most this many points: it takes every pair of them. */
+const PAIRED = 64;
+
+/**
+ * The last measurements as a card wants them: detrended in double precision (at 50 ppm a day is 4.3 s, of which float32
+ * resolves half a microsecond), on a regular grid that ends at the last measurement, or at their own times. Undefined
+ * while there are too few, or nearly all of the grid lies in gaps.
+ */
+export function contextOf(measurements: readonly Measurement[], axis: Axis, card: ForecastCard): Context | undefined {
+  const points = pointsOf(measurements, axis);
+  const { context, sampling, normalisation } = card;
+  const last = points.at(-1);
+  if (last === undefined || points.length < 2) return undefined;
+  const recent = points.slice(-context.max);
+  const period = sampling.period === 'median' ? median(intervalsOf(recent)) : sampling.period;
+  const shown = sampling.mode === 'irregular' ? recent : points.filter(({ t }) => last.t - t <= context.max * period);
+  const line = lineThrough(shown, last.t, normalisation.detrend);
+  const residual = ({ t, offset }: Point): number => offset - line.offset - line.drift * (t - last.t);
+  const least = shown.reduce((min, { delay }) => Math.min(min, delay), Number.POSITIVE_INFINITY);
+  const raw = shown.map(point => ({ t: point.t, y: residual(point), e: Math.max(0, (point.delay - least) / 2) }));
+  const series = sampling.mode === 'irregular' ? raw : onGrid(raw, last.t, period, card);
+  if (series.length < context.min) return undefined;
+  const observed = series.filter(({ y }) => !Number.isNaN(y));
+  if (observed.length < Math.max(2, context.min / 2)) return undefined;
+  const values = observed.map(({ y }) => y);
+  const scale = normalisation.scale === 'unit' ? UNITS[normalisation.unit] : scaleOf(values, normalisation.scale);
+  const centre = centreOf(values, normalisation.centre) / scale;
+  const forward = normalisation.transform === 'asinh' ? Math.asinh : (x: number): number => x;
+  return {
+    offsets: Float64Array.from(series, ({ y }) => forward(y / scale - centre)),
+    excess: Float64Array.from(series, ({ e }) => forward(e / scale)),
+    times: Float64Array.from(series, ({ t }) => (t - last.t) / period),
+    end: last.t,
+    period,
+    line,
+    centre,
+    scale,
+  };
+}
+
+interface Point {
+  readonly t: number;
+  readonly offset: number;
+  readonly delay: number;
+}
+
+/** In order of time; of several at one instant (a burst of duplicates) the last. */
+function pointsOf(measurements: readonly Measurement[], axis: Axis): readonly Point[] {
+  const points: Point[] = [];
+  for (const { at, offset, delay } of measurements) {
+    const t = timeOn(axis, at);
+    while (points.length > 0 && points.at(-1)!.t >= t) points.pop();
+    points.push({ t, offset, delay });
+  }
+  return points;
+}
+
+function intervalsOf(points: readonly Point[]): readonly number[] {
+  return points.slice(1).map(({ t }, i) => t - points[i]!.t);
+}
+
+function lineThrough(points: readonly Point[], end: number, detrend: ForecastCard['normalisation']['detrend']) {
+  const none = { offset: 0, drift: 0, p11: 0 };
+  if (detrend === 'none') return none;
+  const every = detrend === 'line' ? 1 : Math.ceil(points.length / PAIRED);
+  const chosen = points
+    .filter((_, i) => (points.length - 1 - i) % every === 0)
+    .map(({ t, offset }) => ({ t: t - end, offset }));
+  if (detrend === 'robust-line') return theilSen(chosen, 0) ?? none;
+  return ordinaryLine(chosen) ?? none;
+}
+
+function ordinaryLine(points: readonly { readonly t: number; readonly offset: number }[]) {
+  const n = points.length;
+  const meanT = points.reduce((sum, { t }) => sum + t, 0) / n;
+  const spread = points.reduce((sum, { t }) => sum + (t - meanT) ** 2, 0);
+  if (spread === 0) return undefined;
+  const mean = points.reduce((sum, { offset }) => sum + offset, 0) / n;
+  const drift = points.reduce((sum, { t, offset }) => sum + (t - meanT) * (offset - mean), 0) / spread;
+  const offset = mean - drift * meanT;
+  const squares = points.reduce((sum, point) => sum + (point.offset - offset - drift * point.t) ** 2, 0);
+  return { offset, drift, p11: squares / Math.max(1, n - 2) / spread };
+}
+
+interface Sample {
+  readonly t: number;
+  readonly y: number;
+  readonly e: number;
+}
+
+/** The grid end − k·period, as far back as there are measurements; NaN in gaps longer than the card allows. */
+function onGrid(samples: readonly Sample[], end: number, period: number, card: ForecastCard): readonly Sample[] {
+  const { context, sampling } = card;
+  const reach = Math.floor((end - samples[0]!.t) / period + 1e-6) + 1;
+  const usable = Math.min(context.max, reach);
+  const length = usable >= context.multipleOf ? usable - (usable % context.multipleOf) : usable;
+  const grid: Sample[] = [];
+  let i = 0;
+  for (let k = length - 1; k >= 0; k--) {
+    const t = end - k * period;
+    while (i + 1 < samples.length && samples[i + 1]!.t <= t + 1e-9 * period) i++;
+    const before = samples[i]!;
+    const after = samples[i + 1];
+    if (after === undefined || Math.abs(before.t - t) <= 1e-6 * period) grid.push({ t, y: before.y, e: before.e });
+    else if (after.t - before.t > sampling.maxGap * period) grid.push({ t, y: Number.NaN, e: Number.NaN });
+    else if (sampling.resample === 'previous') grid.push({ t, y: before.y, e: before.e });
+    else {
+      const u = Math.max(0, (t - before.t) / (after.t - before.t));
+      grid.push({ t, y: before.y + u * (after.y - before.y), e: before.e + u * (after.e - before.e) });
+    }
+  }
+  return grid;
+}
+
+function scaleOf(values: readonly number[], kind: 'mad' | 'deviation'): number {
+  const mean = values.reduce((sum, y) => sum + y, 0) / values.length;
+  const deviation = Math.sqrt(values.reduce((sum, y) => sum + (y - mean) ** 2, 0) / values.length);
+  if (kind === 'deviation') return Math.max(deviation, LEAST_SCALE);
+  const middle = median(values);
+  const mad = 1.4826 * median(values.map(y => Math.abs(y - middle)));
+  // Where more than half of the values are alike there is no MAD.
+  return Math.max(mad > 0 ? mad : deviation, LEAST_SCALE);
+}
+
+function centreOf(values: readonly number[], kind: ForecastCard['normalisation']['centre']): number {
+  if (kind === 'none') return 0;
+  if (kind === 'last') return values.at(-1)!;
+  return values.reduce((sum, y) => sum + y, 0) / values.length;
+}

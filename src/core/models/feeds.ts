@@ -1,0 +1,96 @@
+import type { Tensor, TensorData, Tensors } from '../contracts/index.js';
+import type { Dtype, ForecastCard, ForecastInput } from './card.js';
+import type { Context } from './context.js';
+
+type Channel = ForecastInput['channels'][number];
+
+/** Every input of a card from what the model is shown, with a batch of one. */
+export function feedsOf(context: Context, card: ForecastCard): Tensors {
+  return Object.fromEntries(card.inputs.map(input => [input.name, tensorOf(input, context, card)]));
+}
+
+function tensorOf(input: ForecastInput, context: Context, card: ForecastCard): Tensor {
+  const { layout, shape, role, dtype } = input;
+  const shown = context.offsets.length;
+  if (role === 'constant') {
+    const dims = shape.map((length, k) => length ?? (layout[k] === 'time' ? shown : 1));
+    return { dims, data: filled(dtype, size(dims), () => input.value!) };
+  }
+  const channels: readonly Channel[] = role === 'values' ? input.channels : ['offset'];
+  const featureAxis = layout.indexOf('feature');
+  const patchAxis = layout.indexOf('patch');
+  // A patch holds the time steps of each channel, one channel after the other.
+  const patch = featureAxis < 0 ? 1 : (shape[featureAxis] ?? channels.length) / channels.length;
+  const timeAxis = layout.indexOf('time');
+  const { multipleOf } = card.context;
+  const padded = multipleOf * Math.ceil(shown / multipleOf);
+  const fixed = timeAxis >= 0 ? shape[timeAxis] : patchAxis >= 0 ? (shape[patchAxis] ?? 0) * patch || null : null;
+  const steps = fixed ?? padded;
+  const value = (step: number, channel: Channel): number => {
+    const at = card.context.pad === 'left' ? step - (steps - shown) : step;
+    return at < 0 || at >= shown ? paddingOf(role, channel, card) : observedAt(role, channel, context, at, card);
+  };
+  const dims = shape.map((length, k) => {
+    if (layout[k] === 'batch') return 1;
+    if (layout[k] === 'time') return steps;
+    if (layout[k] === 'patch') return steps / patch;
+    if (layout[k] === 'channel') return channels.length;
+    return length ?? patch * channels.length;
+  });
+  const place = dims.map(() => 0);
+  const data = filled(dtype, size(dims), () => {
+    let step = timeAxis >= 0 ? place[timeAxis]! : 0;
+    let channel = layout.includes('channel') ? place[layout.indexOf('channel')]! : 0;
+    if (featureAxis >= 0) {
+      step = (patchAxis >= 0 ? place[patchAxis]! * patch : step) + (place[featureAxis]! % patch);
+      channel = Math.floor(place[featureAxis]! / patch);
+    }
+    const result = value(step, channels[channel]!);
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      place[axis]! += 1;
+      if (place[axis]! < dims[axis]!) break;
+      place[axis] = 0;
+    }
+    return result;
+  });
+  return { dims, data };
+}
+
+function observedAt(role: ForecastInput['role'], channel: Channel, context: Context, at: number, card: ForecastCard) {
+  const missing = Number.isNaN(context.offsets[at]!);
+  if (role === 'observed-mask' || channel === 'observed') return missing ? 0 : 1;
+  if (role === 'padding-mask' || channel === 'padding') return missing ? 1 : 0;
+  if (role === 'times') return context.times[at]!;
+  if (missing) return padValue(card);
+  return channel === 'offset' ? context.offsets[at]! : context.excess[at]!;
+}
+
+function paddingOf(role: ForecastInput['role'], channel: Channel, card: ForecastCard): number {
+  if (role === 'observed-mask' || channel === 'observed') return 0;
+  if (role === 'padding-mask' || channel === 'padding') return 1;
+  return role === 'times' ? 0 : padValue(card);
+}
+
+function padValue({ context }: ForecastCard): number {
+  return context.padValue === 'NaN' ? Number.NaN : context.padValue;
+}
+
+function size(dims: readonly number[]): number {
+  return dims.reduce((product, length) => product * length, 1);
+}
+
+/** An array of a model's own type, filled in order. */
+export function filled(dtype: Dtype, length: number, next: (index: number) => number): TensorData {
+  switch (dtype) {
+    case 'float32':
+      return Float32Array.from({ length }, (_, i) => next(i));
+    case 'float64':
+      return Float64Array.from({ length }, (_, i) => next(i));
+    case 'int32':
+      return Int32Array.from({ length }, (_, i) => next(i));
+    case 'bool':
+      return Uint8Array.from({ length }, (_, i) => next(i));
+    case 'int64':
+      return BigInt64Array.from({ length }, (_, i) => BigInt(Math.trunc(next(i))));
+  }
+}

@@ -1,0 +1,161 @@
+import type { ModelCounts, OpenModel, Tensor, Tensors } from '../contracts/index.js';
+import type { ModelCard } from './card.js';
+
+/** A worker that has not answered after so many time limits hangs: it is replaced. */
+const HANGS = 10;
+
+/** Of real time: seconds, and how many questions wait. */
+export interface Limits {
+  readonly timeLimit: number;
+  readonly queue: number;
+}
+
+/** What answers: a session in this thread, or in a worker. */
+export interface Engine {
+  readonly where: string;
+  /** Whether several questions at once cost less than one after another. */
+  readonly batches: boolean;
+  run(inputs: Tensors): Promise<Tensors>;
+  /** Gives up a run that hangs. */
+  restart?(): void;
+}
+
+interface Question {
+  readonly inputs: Tensors;
+  answer(outputs: Tensors | undefined): void;
+  fail(error: unknown): void;
+}
+
+/** The questions of one who opened a model, on the way to a session that others share. */
+export class Questions implements OpenModel {
+  readonly counts: ModelCounts = { asked: 0, late: 0, dropped: 0 };
+
+  constructor(
+    readonly card: ModelCard,
+    private readonly engine: Engine,
+    private readonly limits: Limits | undefined,
+  ) {}
+
+  get where(): string {
+    return this.engine.where;
+  }
+
+  run(inputs: Tensors): Promise<Tensors | undefined> {
+    const { limits, counts, engine } = this;
+    counts.asked += 1;
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const once = (outputs: Tensors | undefined): void => {
+        clearTimeout(timer);
+        resolve(outputs);
+      };
+      const question: Question = {
+        inputs,
+        answer: outputs => {
+          if (outputs === undefined) counts.dropped += 1;
+          once(outputs);
+        },
+        fail: error => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      };
+      if (limits !== undefined) {
+        timer = setTimeout(() => {
+          counts.late += 1;
+          once(undefined);
+        }, 1000 * limits.timeLimit);
+      }
+      deskOf(engine).ask(question, limits);
+    });
+  }
+}
+
+const desks = new WeakMap<Engine, Desk>();
+
+function deskOf(engine: Engine): Desk {
+  let desk = desks.get(engine);
+  if (desk === undefined) {
+    desk = new Desk(engine);
+    desks.set(engine, desk);
+  }
+  return desk;
+}
+
+/** Hands questions to an engine: those of one turn together, then the newest first, one run at a time. */
+class Desk {
+  private readonly waiting: Question[] = [];
+  private busy = false;
+  private called = false;
+
+  constructor(private readonly engine: Engine) {}
+
+  ask(question: Question, limits: Limits | undefined): void {
+    this.waiting.push(question);
+    if (limits !== undefined && this.busy) {
+      while (this.waiting.length > limits.queue) this.waiting.shift()!.answer(undefined);
+    }
+    if (this.busy || this.called) return;
+    this.called = true;
+    queueMicrotask(() => {
+      this.called = false;
+      void this.work(limits?.timeLimit);
+    });
+  }
+
+  private async work(timeLimit: number | undefined): Promise<void> {
+    this.busy = true;
+    while (this.waiting.length > 0) {
+      const batch = this.engine.batches ? this.takeAlike() : [this.waiting.pop()!];
+      let watchdog: ReturnType<typeof setTimeout> | undefined;
+      if (timeLimit !== undefined && this.engine.restart !== undefined) {
+        watchdog = setTimeout(() => this.engine.restart!(), 1000 * timeLimit * HANGS);
+        watchdog.unref();
+      }
+      try {
+        const outputs = await this.engine.run(batch.length === 1 ? batch[0]!.inputs : stacked(batch));
+        batch.forEach((question, row) => {
+          question.answer(batch.length === 1 ? outputs : rowOf(outputs, row));
+        });
+      } catch (error) {
+        for (const question of batch) question.fail(error);
+      } finally {
+        clearTimeout(watchdog);
+      }
+    }
+    this.busy = false;
+  }
+
+  /** The newest question, and all whose inputs have the same dimensions. */
+  private takeAlike(): readonly Question[] {
+    const newest = this.waiting.at(-1)!;
+    const alike = this.waiting.filter(question => sameDims(question.inputs, newest.inputs));
+    for (const question of alike) this.waiting.splice(this.waiting.indexOf(question), 1);
+    return alike;
+  }
+}
+
+function sameDims(a: Tensors, b: Tensors): boolean {
+  return Object.entries(a).every(([name, { dims }]) => dims.every((length, k) => length === b[name]!.dims[k]));
+}
+
+/** Questions one above the other along the batch axis, which is the first. */
+function stacked(batch: readonly Question[]): Tensors {
+  const first = batch[0]!.inputs;
+  const tensors = Object.entries(first).map(([name, { data, dims }]): [string, Tensor] => {
+    const all = new (data.constructor as new (length: number) => Float32Array)(data.length * batch.length);
+    batch.forEach(({ inputs }, row) => {
+      all.set(inputs[name]!.data as Float32Array, row * data.length);
+    });
+    return [name, { data: all, dims: [batch.length, ...dims.slice(1)] }];
+  });
+  return Object.fromEntries(tensors);
+}
+
+function rowOf(outputs: Tensors, row: number): Tensors {
+  const tensors = Object.entries(outputs).map(([name, { data, dims }]): [string, Tensor] => {
+    const length = data.length / dims[0]!;
+    return [name, { data: data.slice(row * length, (row + 1) * length), dims: [1, ...dims.slice(1)] }];
+  });
+  return Object.fromEntries(tensors);
+}

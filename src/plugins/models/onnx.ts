@@ -1,0 +1,484 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { inject } from 'inversify';
+import { z } from 'zod';
+import {
+  type Model,
+  type OpenModel,
+  type Tensor,
+  type TensorData,
+  type Tensors,
+  World,
+} from '../../core/contracts/index.js';
+import { InputError } from '../../core/errors.js';
+import {
+  type Declared,
+  differenceFrom,
+  type Golden,
+  type ModelCard,
+  misshapen,
+  parseCard,
+  parseGolden,
+} from '../../core/models/card.js';
+import { filled } from '../../core/models/feeds.js';
+import { type Engine, type Limits, Questions } from '../../core/models/questions.js';
+import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { InputFolder } from '../../core/plugin/tokens.js';
+import { duration } from '../../core/quantity.js';
+
+const Options = z.strictObject({
+  card: z.string().min(1).meta({
+    description: 'The card (JSON) beside the model, relative to the scenario; or the name of a shipped model.',
+  }),
+  worker: z.boolean().optional().meta({
+    description:
+      'In a thread of its own, whatever the card says; left out: if the file is over 4 MB or a run over 5 ms.',
+  }),
+  timeLimit: duration('In real time, how long an answer is waited for.').prefault('2 s'),
+  queue: z.int().min(1).default(4).meta({
+    description: 'In real time, how many questions wait for a worker; the oldest gives way, the newest goes first.',
+  }),
+});
+
+/** A file larger than this, or a run that takes longer (seconds), has a thread of its own. */
+const LARGE = 4e6;
+const SLOW = 0.005;
+
+/**
+ * One thread, in order, fixed optimisations, no arena: lowest latency for small models, and the same bits for the same
+ * input. (More threads spin on a busy machine.)
+ */
+const SESSION = {
+  executionProviders: ['cpu'],
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  graphOptimizationLevel: 'all',
+  enableCpuMemArena: false,
+  enableMemPattern: false,
+  logSeverityLevel: 3,
+} as const;
+
+/**
+ * Runs a model in the ONNX format by onnxruntime-node. Before anything else the file's SHA-256, the session's own inputs
+ * and outputs, and the golden pair are compared with the card. All who open the same file share one session; questions
+ * that are asked in the same turn (pipelines side by side on one realisation) go through it as one batch, where the
+ * model takes one. A session blocks the thread that it runs in: large and slow models get a worker.
+ */
+@plugin({
+  kind: 'model',
+  name: 'onnx',
+  summary: 'A model in the ONNX format, with its card',
+  options: Options,
+  example: { card: 'model.json' },
+})
+export class OnnxModel implements Model {
+  constructor(
+    @inject(PluginOptions) private readonly options: z.output<typeof Options>,
+    @inject(InputFolder) private readonly folder: string,
+    @inject(World) private readonly world: World,
+  ) {}
+
+  open(): Promise<OpenModel> {
+    const { worker, timeLimit, queue } = this.options;
+    const file = cardFile(this.options.card, this.folder);
+    // What is late in real time would make a simulation depend on the machine: virtual time waits for every answer.
+    return openCard(file, worker, this.world.kind === 'real' ? { timeLimit, queue } : undefined);
+  }
+}
+
+/** Loads a card and its model, and compares one with the other. */
+export async function openCard(file: string, worker?: boolean, limits?: Limits): Promise<OpenModel> {
+  const text = read(file, 'utf8');
+  const card = parseCard(text, file);
+  const modelFile = resolve(dirname(file), card.file);
+  const bytes = read(modelFile);
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  if (hash !== card.sha256) {
+    throw new InputError(
+      modelFile,
+      `expected the SHA-256 of its card, ${card.sha256}, found ${hash}`,
+      'the model is not the one that the card describes, or the file is damaged',
+    );
+  }
+  const wanted = worker ?? card.runtime.worker;
+  const shared = await sessionOf(`${hash} ${wanted} ${text}`, { file, modelFile, bytes, card, wanted });
+  return new Questions(card, shared, limits);
+}
+
+/** The card's file: a path from the scenario's folder, or a model that is shipped, by its name. */
+function cardFile(card: string, folder: string): string {
+  const path = resolve(folder, card);
+  if (existsSync(path) || card.endsWith('.json')) return path;
+  for (let root = dirname(fileURLToPath(import.meta.url)); ; root = dirname(root)) {
+    const shipped = join(root, 'models', `${card}.json`);
+    if (existsSync(shipped)) return shipped;
+    if (existsSync(join(root, 'package.json')) || root === dirname(root)) return path;
+  }
+}
+
+function read(file: string, encoding: 'utf8'): string;
+function read(file: string): Buffer;
+function read(file: string, encoding?: 'utf8'): string | Buffer {
+  try {
+    return readFileSync(file, encoding);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    throw new InputError(file, `cannot be read: ${code === 'ENOENT' ? 'no such file' : String(error)}`);
+  }
+}
+
+interface Loading {
+  readonly file: string;
+  readonly modelFile: string;
+  readonly bytes: Uint8Array;
+  readonly card: ModelCard;
+  /** In a worker; undefined: as it turns out. */
+  readonly wanted: boolean | undefined;
+}
+
+const sessions = new Map<string, Promise<Engine>>();
+
+function sessionOf(key: string, loading: Loading): Promise<Engine> {
+  const known = sessions.get(key);
+  if (known !== undefined) return known;
+  const loaded = load(loading);
+  sessions.set(key, loaded);
+  // What failed may have been mended by the next time.
+  loaded.catch(() => sessions.delete(key));
+  return loaded;
+}
+
+async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<Engine> {
+  const golden = goldenPair(card, file);
+  // What is not known yet is tried in a worker, where it can take its time.
+  const engine =
+    wanted === false ? await InlineEngine.start(modelFile, card) : await WorkerEngine.start(modelFile, card);
+  const difference = differenceFrom(card, engine.inputs, engine.outputs);
+  if (difference !== undefined) throw new InputError(`${file} ${difference.path}`, difference.problem);
+  await compare(engine, golden, card, file);
+  if (engine instanceof WorkerEngine && wanted === undefined && bytes.length <= LARGE) {
+    // The first run warmed it up; the machine may be busy with something else in one of the others.
+    let least = Number.POSITIVE_INFINITY;
+    for (let k = 0; k < 3 && least > SLOW; k++) {
+      const begun = performance.now();
+      await engine.run(tensorsOf(golden.inputs, card));
+      least = Math.min(least, (performance.now() - begun) / 1000);
+    }
+    if (least <= SLOW) {
+      engine.close();
+      return await InlineEngine.start(modelFile, card);
+    }
+  }
+  return engine;
+}
+
+/** The input of a card's golden pair. */
+export function goldenOf(card: ModelCard, file: string): Tensors {
+  return tensorsOf(goldenPair(card, file).inputs, card);
+}
+
+function goldenPair(card: ModelCard, file: string): Golden {
+  if (typeof card.golden !== 'string') return card.golden;
+  const path = resolve(dirname(file), card.golden);
+  return parseGolden(read(path, 'utf8'), path);
+}
+
+function tensorsOf(given: Golden['inputs'], card: ModelCard): Tensors {
+  const tensors = card.inputs.map(({ name, dtype }): [string, Tensor] => {
+    const { dims, data } = given[name]!;
+    return [name, { dims, data: filled(dtype, data.length, i => data[i] ?? Number.NaN) }];
+  });
+  return Object.fromEntries(tensors);
+}
+
+/** The golden input must give the golden output. */
+async function compare(engine: Engine, golden: Golden, card: ModelCard, file: string): Promise<void> {
+  for (const { name } of card.inputs) {
+    if (golden.inputs[name] === undefined)
+      throw new InputError(`${file} golden.inputs`, `expected '${name}' among them`);
+  }
+  let found: Tensors;
+  try {
+    found = await engine.run(tensorsOf(golden.inputs, card));
+  } catch (error) {
+    throw new InputError(`${file} golden`, `the model cannot be run on it: ${firstLine(error)}`);
+  }
+  for (const [i, output] of card.outputs.entries()) {
+    const { name } = output;
+    const wrong = misshapen(output, found[name]!.dims);
+    if (wrong !== undefined) throw new InputError(`${file} outputs[${i}]`, wrong);
+    const expected = golden.outputs[name];
+    if (expected === undefined) throw new InputError(`${file} golden.outputs`, `expected '${name}' among them`);
+    const { data } = found[name]!;
+    if (data.length !== expected.data.length) {
+      throw new InputError(
+        `${file} golden.outputs.${name}`,
+        `expected ${expected.data.length} values, the model gave ${data.length}`,
+      );
+    }
+    for (let k = 0; k < data.length; k++) {
+      const value = Number(data[k]);
+      const wanted = expected.data[k] ?? Number.NaN;
+      if (Math.abs(value - wanted) <= golden.tolerance || (Number.isNaN(value) && Number.isNaN(wanted))) continue;
+      throw new InputError(
+        `${file} golden.outputs.${name}[${k}]`,
+        `expected ${wanted} within ${golden.tolerance}, the model gave ${value}`,
+      );
+    }
+  }
+}
+
+type Ort = typeof import('onnxruntime-node');
+type InferenceSession = import('onnxruntime-node').InferenceSession;
+type OrtTensor = import('onnxruntime-node').Tensor;
+
+async function runtime(): Promise<Ort> {
+  try {
+    return await import('onnxruntime-node');
+  } catch (error) {
+    throw new InputError(
+      'onnxruntime-node',
+      `cannot be loaded here: ${firstLine(error)}`,
+      'models need it, everything else works without: npm install onnxruntime-node --onnxruntime-node-install=skip',
+    );
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+}
+
+interface Metadata {
+  readonly name: string;
+  readonly type?: string;
+  readonly shape?: readonly (number | string)[];
+}
+
+function declaredBy(metadata: readonly Metadata[]): readonly Declared[] {
+  return metadata.map(({ name, type = 'no tensor', shape = [] }) => ({ name, dtype: type, shape }));
+}
+
+function refused(modelFile: string, error: unknown): InputError {
+  // Its messages begin with the file's name again, and with a place in its own sources.
+  const why = firstLine(error)
+    .replace(/^Load model from .*? failed:\s*/, '')
+    .replace(/^\S+\.(h|cc|cpp):\d+ .*?\)\s+(?=[A-Z])/, '');
+  return new InputError(modelFile, `onnxruntime cannot load it: ${why}`);
+}
+
+async function sessionFor(modelFile: string): Promise<{ readonly ort: Ort; readonly session: InferenceSession }> {
+  const ort = await runtime();
+  try {
+    return { ort, session: await ort.InferenceSession.create(modelFile, SESSION) };
+  } catch (error) {
+    throw refused(modelFile, error);
+  }
+}
+
+/** A session in this thread. Runs follow each other. */
+class InlineEngine implements Engine {
+  readonly where = 'inline';
+
+  constructor(
+    private readonly ort: Ort,
+    private readonly session: InferenceSession,
+    private readonly card: ModelCard,
+  ) {}
+
+  static async start(modelFile: string, card: ModelCard): Promise<InlineEngine> {
+    const { ort, session } = await sessionFor(modelFile);
+    return new InlineEngine(ort, session, card);
+  }
+
+  get inputs(): readonly Declared[] {
+    return declaredBy(this.session.inputMetadata as readonly Metadata[]);
+  }
+
+  get outputs(): readonly Declared[] {
+    return declaredBy(this.session.outputMetadata as readonly Metadata[]);
+  }
+
+  get batches(): boolean {
+    return takesBatches(this.card, this.inputs);
+  }
+
+  async run(inputs: Tensors): Promise<Tensors> {
+    const { ort, card } = this;
+    const feeds: Record<string, OrtTensor> = {};
+    for (const { name, dtype } of card.inputs) {
+      const { data, dims } = inputs[name]!;
+      feeds[name] = new ort.Tensor(dtype, data as Float32Array, dims);
+    }
+    const results = await this.session.run(
+      feeds,
+      card.outputs.map(({ name }) => name),
+    );
+    return Object.fromEntries(
+      Object.entries(results as Record<string, OrtTensor>).map(([name, { data, dims }]) => [
+        name,
+        { data: data as TensorData, dims },
+      ]),
+    );
+  }
+}
+
+/** Whether every input and output has a batch of any length, first. */
+function takesBatches(card: ModelCard, declared: readonly Declared[]): boolean {
+  const open = (index: number, name: string): boolean =>
+    index === 0 && typeof declared.find(input => input.name === name)?.shape[0] !== 'number';
+  return (
+    card.inputs.every(({ name, layout }) => open(layout.indexOf('batch'), name)) &&
+    card.outputs.every(({ layout }) => layout.indexOf('batch') === 0)
+  );
+}
+
+/** What the worker is told and tells. */
+interface Asked {
+  readonly id: number;
+  readonly inputs: Readonly<
+    Record<string, { readonly dtype: string; readonly data: TensorData; readonly dims: readonly number[] }>
+  >;
+  readonly outputs: readonly string[];
+}
+interface Ready {
+  readonly inputs: readonly Metadata[];
+  readonly outputs: readonly Metadata[];
+}
+interface Answered {
+  readonly id: number;
+  readonly outputs?: Tensors;
+  readonly error?: string;
+}
+
+/** The worker's whole program: it is sent as text, so nothing outside it can be used in it. */
+function serve({ parentPort, workerData }: typeof import('node:worker_threads'), load: (file: string) => Ort): void {
+  const tell = (message: object): void => parentPort!.postMessage(message);
+  const told = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+  const begin = async (): Promise<void> => {
+    const ort = load(workerData.runtime);
+    const session = await ort.InferenceSession.create(workerData.file, workerData.options);
+    const named = (list: readonly object[]) => list.map(entry => ({ ...entry }));
+    parentPort!.on('message', async ({ id, inputs, outputs }: Asked) => {
+      try {
+        const feeds: Record<string, OrtTensor> = {};
+        for (const [name, { dtype, data, dims }] of Object.entries(inputs)) {
+          feeds[name] = new ort.Tensor(dtype as 'float32', data as Float32Array, dims);
+        }
+        const results = await session.run(feeds, outputs);
+        const plain = Object.entries(results).map(([name, { data, dims }]) => [name, { data, dims: [...dims] }]);
+        tell({ id, outputs: Object.fromEntries(plain) });
+      } catch (error) {
+        tell({ id, error: told(error) });
+      }
+    });
+    tell({ inputs: named(session.inputMetadata), outputs: named(session.outputMetadata) });
+  };
+  begin().catch(error => tell({ error: told(error) }));
+}
+
+/** A session in a thread of its own. */
+class WorkerEngine implements Engine {
+  readonly where = 'in a worker';
+  private readonly waiting = new Map<number, { resolve(outputs: Tensors): void; reject(error: Error): void }>();
+  private next = 0;
+  private worker: Worker | undefined;
+  inputs: readonly Declared[] = [];
+  outputs: readonly Declared[] = [];
+
+  private constructor(
+    private readonly modelFile: string,
+    private readonly card: ModelCard,
+  ) {}
+
+  static async start(modelFile: string, card: ModelCard): Promise<WorkerEngine> {
+    await runtime();
+    const engine = new WorkerEngine(modelFile, card);
+    const { inputs, outputs } = await engine.begin();
+    engine.inputs = declaredBy(inputs);
+    engine.outputs = declaredBy(outputs);
+    return engine;
+  }
+
+  get batches(): boolean {
+    return takesBatches(this.card, this.inputs);
+  }
+
+  run(inputs: Tensors): Promise<Tensors> {
+    const id = this.next++;
+    const feeds = Object.fromEntries(
+      this.card.inputs.map(({ name, dtype }) => [name, { dtype, data: inputs[name]!.data, dims: inputs[name]!.dims }]),
+    );
+    const asked: Asked = { id, inputs: feeds, outputs: this.card.outputs.map(({ name }) => name) };
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      // A process may end while nobody asks.
+      this.worker?.ref();
+      this.worker?.postMessage(asked);
+    });
+  }
+
+  restart(): void {
+    this.close();
+    this.fail(new Error('the model did not answer and was started again'));
+    this.begin().catch(() => {});
+  }
+
+  close(): void {
+    void this.worker?.terminate();
+    this.worker = undefined;
+  }
+
+  private begin(): Promise<Ready> {
+    const { resolve: path } = createRequire(import.meta.url);
+    const code = `(${serve})(require('node:worker_threads'), require)`;
+    const workerData = { runtime: path('onnxruntime-node'), file: this.modelFile, options: SESSION };
+    const worker = new Worker(code, { eval: true, workerData, name: basename(this.modelFile) });
+    this.worker = worker;
+    return new Promise((resolve, reject) => {
+      worker.on('message', (message: Answered | Ready | { readonly error: string }) => {
+        if ('id' in message) this.answered(message);
+        else if ('error' in message) reject(refused(this.modelFile, new Error(message.error)));
+        else {
+          worker.unref();
+          resolve(message);
+        }
+      });
+      worker.on('error', error => {
+        reject(refused(this.modelFile, error));
+        this.fail(error);
+      });
+    });
+  }
+
+  private answered({ id, outputs, error }: Answered): void {
+    const waiting = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (this.waiting.size === 0) this.worker?.unref();
+    if (outputs !== undefined) waiting?.resolve(outputs);
+    else waiting?.reject(new Error(error));
+  }
+
+  private fail(error: Error): void {
+    for (const { reject } of this.waiting.values()) reject(error);
+    this.waiting.clear();
+  }
+}
+
+/** For `escapement model`: a file that has no card yet, or one that is being drafted. */
+export async function openBare(modelFile: string) {
+  const bytes = read(modelFile);
+  // Only names and types are asked of it: there is no card.
+  const { session, ort } = await sessionFor(modelFile);
+  return {
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    bytes: bytes.length,
+    inputs: declaredBy(session.inputMetadata as readonly Metadata[]),
+    outputs: declaredBy(session.outputMetadata as readonly Metadata[]),
+    run: (inputs: Tensors, card: ModelCard) => new InlineEngine(ort, session, card).run(inputs),
+  };
+}
