@@ -23,8 +23,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSYS: 'this system has no such call (ENOSYS)',
 };
 
-/** As clock_gettime(2) numbers them on Linux; on macOS the first two are the same. */
-export const CLOCK_REALTIME = 0;
+/** As clock_gettime(2) numbers them on Linux; on macOS CLOCK_MONOTONIC_RAW is the same. */
+
 export const CLOCK_MONOTONIC_RAW = 4;
 const CLOCK_MONOTONIC = 1;
 const CLOCK_BOOTTIME = 7;
