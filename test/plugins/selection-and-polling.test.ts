@@ -51,7 +51,7 @@ describe('the intersection combiner', () => {
 describe('the rfc5905 poller', () => {
   /** Intervals asked for, with the offsets that the clock shows at each question; undefined: no answer. */
   function intervals(offsetAt: (t: number) => number | undefined, questions: number): number[] {
-    const poller = new Rfc5905Poller({ min: 64, max: 1024, burst: 1, burstInterval: 2 });
+    const poller = new Rfc5905Poller({ min: 64, max: 1024, burst: 1, burstInterval: 2, gate: 4 });
     const out: number[] = [];
     let t = 0;
     let last: PollState['last'];

@@ -207,8 +207,11 @@ export interface TimeService {
   now(pipeline?: string): CorrectedTime;
   /** The same, with what it is told from: one reading of the clock, and the estimate in force. */
   read(pipeline?: string): Answer;
-  /** What it would tell once the counter has gone `seconds` further (back, if negative) and nothing more was measured. */
-  ahead(seconds: number, pipeline?: string): Answer;
+  /**
+   * What it would tell once the counter has gone `seconds` further (back, if negative) and nothing more was measured:
+   * further than `from`, or than now.
+   */
+  ahead(seconds: number, pipeline?: string, from?: ClockReading): Answer;
 }
 
 /** A corrected time with the reading and the estimate that it comes from. */

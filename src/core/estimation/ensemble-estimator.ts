@@ -74,6 +74,11 @@ export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
 ];
 
+/** A path's first exchanges, which are judged again when a later one of them shows its queues in another light. */
+const FIRST = 8;
+/** As many are kept for that, of all sources. */
+const BEGINNING = 64;
+
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
 
@@ -121,6 +126,12 @@ export interface SourceReport {
   readonly queueing: number;
 }
 
+export interface Agreement {
+  readonly majority: boolean;
+  readonly agreeing: number;
+  readonly heard: number;
+}
+
 interface Source {
   readonly name: string;
   /** A route that is no longer taken: its phase lives on, carried by the drift, as a witness against the new one. */
@@ -128,6 +139,8 @@ interface Source {
   /** Extra deviation of the bias that a change of route brought, s. */
   rerouted: number;
   path: PathStatistics;
+  /** The delay without queues and the scale of the queues that its first exchanges were judged by, s. */
+  judgedBy: { floor: number; scale: number };
   base: BaseDelay;
   readonly law: QueueLaw;
   readonly scatter: OffsetScatter;
@@ -153,8 +166,11 @@ export class EnsembleEstimator {
   readonly #likelihood = new QueueLikelihood();
   #bank: ClockBank;
   #sources: Source[] = [];
+  /** The first exchanges, to be judged again. */
+  #beginning: Observation[] = [];
   #at = Number.NaN;
   #steppedAt = Number.NEGATIVE_INFINITY;
+  #agreement: Agreement = { majority: true, agreeing: 0, heard: 0 };
 
   constructor(options: EnsembleOptions = {}) {
     const { without = [], hypotheses = DEFAULT_HYPOTHESES } = options;
@@ -173,24 +189,66 @@ export class EnsembleEstimator {
     return new ClockBank({ hypotheses, whiteFm, ageingTime, switchTime });
   }
 
+  /** Whether more than half of the sources agree, as of the last observation. Without that the posterior means little. */
+  get agreement(): Agreement {
+    return this.#agreement;
+  }
+
   /** Posterior at `o.at`. */
   observe(o: Observation): ClockEstimate {
     if (![o.at, o.offset, o.delay].every(Number.isFinite)) return this.#estimate();
     if (o.at < this.#at - 1) this.#restart();
+    this.#take(o);
+    if (this.#beginning.length < BEGINNING) {
+      this.#beginning.push(o);
+      if (this.#misjudged()) this.#judgeAgain();
+    }
+    const estimate = this.#estimate();
+    if (possible(estimate)) return estimate;
+    // Rounding has eaten the covariance (offsets of hours that contradict each other): begin with this exchange.
+    this.#restart();
+    this.#take(o);
+    return this.#estimate();
+  }
+
+  /** Moves the bank to an observation and takes it; `paths`: what is known of the paths from later exchanges, too. */
+  #take(o: Observation, paths?: ReadonlyMap<string, PathStatistics>): void {
     const dt = o.at - this.#at;
     if (dt > 0) {
       this.#bank.predict(dt);
       this.#at = o.at;
     } else if (!(dt <= 0)) this.#at = o.at;
     this.#lay();
-    this.#measure(this.#sources[this.#admit(o)]!, o);
-    const estimate = this.#estimate();
-    if (possible(estimate)) return estimate;
-    // Rounding has eaten the covariance (offsets of hours that contradict each other): begin with this exchange.
+    this.#measure(this.#sources[this.#admit(o, paths?.get(o.source))]!, o, paths !== undefined);
+  }
+
+  /** Whether the newest of a path's first exchanges shows that those before it were judged by a wrong base or scale. */
+  #misjudged(): boolean {
+    return this.#sources.some(({ path, judgedBy: { floor, scale } }) => {
+      if (path.count > FIRST) return false;
+      return path.minimum - path.shortfall < floor - scale || path.scale > 2 * scale || path.scale < scale / 2;
+    });
+  }
+
+  /**
+   * How much of a delay was queueing is a guess at first, and a wrong one makes a likelihood that is far too sharp. So the
+   * first exchanges are judged again, by what all of them say of their path.
+   */
+  #judgeAgain(): void {
+    const beginning = this.#beginning;
+    const paths = new Map(this.#sources.map(({ name, path }) => [name, path]));
     this.#restart();
-    this.#at = o.at;
-    this.#measure(this.#sources[this.#admit(o)]!, o);
-    return this.#estimate();
+    for (const o of beginning) this.#take(o, paths);
+    this.#beginning = beginning;
+  }
+
+  /** UTC has leapt: every offset counts `by` seconds more. */
+  leap(by: number): void {
+    this.#bank.step(by, 0);
+    for (const s of this.#sources) {
+      s.low += by;
+      s.high += by;
+    }
   }
 
   #uses(idea: Idea): boolean {
@@ -200,6 +258,7 @@ export class EnsembleEstimator {
   #restart(): void {
     this.#bank = this.#newBank();
     this.#sources = [];
+    this.#beginning = [];
     this.#at = Number.NaN;
     this.#steppedAt = Number.NEGATIVE_INFINITY;
   }
@@ -217,7 +276,7 @@ export class EnsembleEstimator {
     }
   }
 
-  #admit(o: Observation): number {
+  #admit(o: Observation, path = new PathStatistics(this.#options.window)): number {
     const known = this.#sources.findIndex(s => s.name === o.source && !s.ghost);
     if (known >= 0) return known;
     if (this.#sources.length >= this.#options.maxSources) {
@@ -232,7 +291,8 @@ export class EnsembleEstimator {
       name: o.source,
       ghost: false,
       rerouted: 0,
-      path: new PathStatistics(this.#options.window),
+      path,
+      judgedBy: { floor: Number.POSITIVE_INFINITY, scale: 0 },
       base: new BaseDelay(),
       law: this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet(),
       scatter: new OffsetScatter(),
@@ -279,9 +339,12 @@ export class EnsembleEstimator {
     this.#bank.resetPhase(index, o.offset, Math.abs(by) + source.path.scale + 1e-6);
   }
 
-  #measure(source: Source, o: Observation): void {
+  #measure(source: Source, o: Observation, counted = false): void {
     const { hypotheses, stampNoise, softness, outlier, stepChance, biasWander } = this.#options;
-    const change = source.path.add(Math.max(o.delay, 0));
+    const change = counted ? undefined : source.path.add(Math.max(o.delay, 0));
+    if (counted || source.path.count === 1) {
+      source.judgedBy = { floor: source.path.minimum - source.path.shortfall, scale: source.path.scale };
+    }
     if (change && this.#uses('routes')) this.#reroute(source, this.#sources.indexOf(source), o, change);
     const index = this.#sources.indexOf(source);
     const { path, law } = source;
@@ -401,7 +464,10 @@ export class EnsembleEstimator {
       const grow = age * (PHI + 3 * Math.sqrt(cov[0]!));
       return { low: s.low + drift * age - grow, high: s.high + drift * age + grow };
     });
-    const { truechimers, low, high } = intersect(intervals.filter((_, i) => !this.#sources[i]!.ghost));
+    const { truechimers, low, high, majority, agreeing } = intersect(
+      intervals.filter((_, i) => !this.#sources[i]!.ghost),
+    );
+    this.#agreement = { majority: majority || !this.#uses('selection'), agreeing, heard: truechimers.length };
     let live = 0;
     for (const s of this.#sources) if (!s.ghost) s.trusted = truechimers[live++]! || !this.#uses('selection');
     for (const s of this.#sources) {
@@ -482,6 +548,7 @@ export class EnsembleEstimator {
     return {
       at: this.#at,
       steppedAt: this.#steppedAt,
+      beginning: this.#beginning,
       bank: this.#bank.snapshot(),
       sources: this.#sources.map(s => ({
         ...s,
@@ -497,6 +564,7 @@ export class EnsembleEstimator {
     const saved = state as {
       at: number | null;
       steppedAt: number | null;
+      beginning: Observation[];
       bank: unknown;
       sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
         path: number[];
@@ -508,6 +576,7 @@ export class EnsembleEstimator {
     // JSON has no NaN and no infinities: what was one of them comes back as null.
     this.#at = saved.at ?? Number.NaN;
     this.#steppedAt = saved.steppedAt ?? Number.NEGATIVE_INFINITY;
+    this.#beginning = [...saved.beginning];
     this.#bank = this.#newBank();
     this.#bank.restore(saved.bank);
     this.#sources = saved.sources.map(s => {

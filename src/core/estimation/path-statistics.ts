@@ -48,7 +48,7 @@ export class PathStatistics {
     const minimum = this.minimum;
     const prior = 0.1 * Math.max(minimum, 0) + 2e-5;
     const middle = (this.#sorted[(n - 1) >> 1]! + this.#sorted[n >> 1]!) / 2;
-    if (n < 3) return prior;
+    if (n < 2) return prior;
     // A median of few samples may be far too small, which would make the likelihood far too sharp: lean upwards.
     const empirical = ((middle - base) / (1.678 - share)) * (1 + 2 / n);
     const weight = 6 / (n - 1);

@@ -15,9 +15,11 @@ export function intersect(intervals: readonly CorrectnessInterval[]): {
   readonly low: number;
   readonly high: number;
   readonly majority: boolean;
+  /** How many share the region. */
+  readonly agreeing: number;
 } {
   const only = intervals.length === 1 ? intervals[0] : undefined;
-  if (only) return { truechimers: [true], low: only.low, high: only.high, majority: true };
+  if (only) return { truechimers: [true], low: only.low, high: only.high, majority: true, agreeing: 1 };
   const ends = intervals.flatMap(({ low, high }) => [
     { at: low, opens: true },
     { at: high, opens: false },
@@ -46,7 +48,14 @@ export function intersect(intervals: readonly CorrectnessInterval[]): {
       low: Math.min(...intervals.map(i => i.low)),
       high: Math.max(...intervals.map(i => i.high)),
       majority,
+      agreeing: best,
     };
   }
-  return { truechimers: intervals.map(i => i.low <= high && i.high >= low), low, high, majority };
+  return {
+    truechimers: intervals.map(i => i.low <= high && i.high >= low),
+    low,
+    high,
+    majority,
+    agreeing: best,
+  };
 }

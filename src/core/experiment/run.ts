@@ -143,11 +143,10 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ...(stage.clock !== undefined && { clock: stage.clock }),
     ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
   };
-  const ahead = (seconds: number, name = pipelines[0]!.name): Answer => {
+  const ahead = (seconds: number, name = pipelines[0]!.name, from = stage.view.clock.read()): Answer => {
     const pipeline = pipelines.find(one => one.name === name);
     if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
-    const now = stage.view.clock.read();
-    const reading = seconds === 0 ? now : { wall: now.wall + seconds, counter: now.counter + seconds };
+    const reading = seconds === 0 ? from : { wall: from.wall + seconds, counter: from.counter + seconds };
     return { pipeline: name, reading, told: pipeline.tell(reading), estimate: pipeline.estimate };
   };
   const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead };

@@ -1,7 +1,5 @@
 import type { Settling } from '../contracts/index.js';
 
-/** A drift that has come and gone across its mean so often does so by habit, not by chance. */
-const CROSSINGS = 4;
 /** How far to the other side counts as having crossed, in standard deviations of the drift. */
 const HYSTERESIS = 0.5;
 
@@ -17,6 +15,9 @@ export class DriftMemory {
   private m2 = 0;
   private side = 0;
   private crossings = 0;
+
+  /** @param habit a drift that has come and gone across its mean so often does so by habit, not by chance */
+  constructor(private readonly habit = 4) {}
 
   /** `drift` was believed for `seconds` seconds. */
   add(drift: number, seconds: number): void {
@@ -34,9 +35,17 @@ export class DriftMemory {
 
   /** Where the drift goes if nothing more is heard; undefined where its last value is the best guess. */
   get settling(): Settling | undefined {
-    if (this.crossings < CROSSINGS) return undefined;
+    if (this.crossings < this.habit) return undefined;
     // Half of the mean time on one side: about a radian and a half of a cycle.
     const relaxation = this.seconds / this.crossings / 2;
     return { drift: this.mean, relaxation, variance: this.m2 / this.seconds };
+  }
+
+  snapshot(): readonly number[] {
+    return [this.seconds, this.mean, this.m2, this.side, this.crossings];
+  }
+
+  restore(state: readonly number[]): void {
+    [this.seconds = 0, this.mean = 0, this.m2 = 0, this.side = 0, this.crossings = 0] = state;
   }
 }

@@ -9,10 +9,12 @@ const Options = z.strictObject({
   max: duration('The longest interval.').prefault('1024 s'),
   burst: z.int().min(1).max(16).default(4).meta({ description: 'Questions at the start that follow quickly.' }),
   burstInterval: duration('Between the questions of the burst.').prefault('2 s'),
+  gate: z.number().positive().default(4).meta({
+    description: 'Within so many jitters of what was expected it asks less often (RFC 5905: PGATE).',
+  }),
 });
 
-/** RFC 5905's PGATE, LIMIT and AVG (section 11.3 and appendix A.5.5.6). */
-const GATE = 4;
+/** RFC 5905's LIMIT and AVG (section 11.3 and appendix A.5.5.6). */
 const LIMIT = 30;
 const WEIGHT = 1 / 4;
 /** After every so many questions in a row without an answer it asks half as often (RFC 5905's UNREACH). */
@@ -27,12 +29,12 @@ interface Point {
 
 /**
  * The poll process of RFC 5905, section 11.3 with appendix A.5.5.6: while the clock is where it was expected to be,
- * within GATE jitters, a counter rises by log2 of the interval, and at LIMIT the interval doubles; else it falls twice as
+ * within `gate` jitters, a counter rises by log2 of the interval, and at LIMIT the interval doubles; else it falls twice as
  * fast, and at −LIMIT the interval is halved.
  *
  * What is expected is the line through the last two answers (a poller stands outside the pipelines, whose clocks are not
- * disciplined; RFC 5905 takes the offset of a clock that is). Jitter is read from the delays: half of what a round trip
- * takes over the shortest, which is noise and never wander.
+ * disciplined; RFC 5905 takes the offset of a clock that is). Jitter is read from the delays: an exchange that took e
+ * longer than the shortest is wrong by anything within ±e/2, so by e/√12, which is noise and never wander.
  */
 @plugin({
   kind: 'poller',
@@ -76,7 +78,7 @@ export class Rfc5905Poller implements Poller {
     points.push({ at, offset });
     if (points.length > 2) points.shift();
     this.heard += 1;
-    const queue = (delay - this.shortest) / 2;
+    const queue = (delay - this.shortest) / Math.sqrt(12);
     this.square += Math.max(WEIGHT, 1 / this.heard) * (queue ** 2 - this.square);
     if (before === undefined || previous === undefined) return;
     const reach = (at - previous.at) / (previous.at - before.at);
@@ -85,7 +87,7 @@ export class Rfc5905Poller implements Poller {
     const spread = Math.sqrt(1 + (1 + reach) ** 2 + reach ** 2);
     const jitter = spread * Math.max(LEAST_JITTER, Math.sqrt(this.square));
     const step = Math.log2(Math.max(2, this.interval));
-    if (Math.abs(residual) < GATE * jitter) {
+    if (Math.abs(residual) < this.options.gate * jitter) {
       this.count += step;
       if (this.count > LIMIT) this.lengthen();
     } else {

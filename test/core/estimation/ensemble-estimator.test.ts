@@ -53,6 +53,30 @@ describe('the estimator on one server', () => {
     expect(Math.abs(all.at(-1)!.error)).toBeLessThan(1e-3);
   });
 
+  it('is not misled by first exchanges that were mostly queue', () => {
+    // Queues of 0.1 s on a path of 0.2 ms: the first delays say nothing of the base, and would be taken for it.
+    for (const seed of ['1', '2', '3', '4', '5', '6']) {
+      const all = heard(exchangesOf([{ source: 'bad', there: 1e-4, back: 1e-4, queue: 0.1 }], { seed, drift: 1e-4 }));
+      for (const { told, error } of all.slice(4)) {
+        expect(Math.abs(told.drift + 1e-4)).toBeLessThan(2e-4);
+        expect(Math.abs(error)).toBeLessThan(0.2);
+      }
+      expect(Math.abs(all.at(-1)!.told.drift + 1e-4)).toBeLessThan(1e-5);
+    }
+  });
+
+  it('takes a leap of UTC as one, not as a step of the clock', () => {
+    const exchanges = exchangesOf([wan], { count: 200 });
+    const estimator = new EnsembleEstimator();
+    heard(exchanges.slice(0, 100), estimator);
+    estimator.leap(-1);
+    for (const { truth, ...seen } of exchanges.slice(100)) {
+      const told = estimator.observe({ ...seen, offset: seen.offset - 1 });
+      expect(Math.abs(told.offset - (truth - 1))).toBeLessThan(5e-4);
+      expect(Math.abs(told.drift + 2e-5)).toBeLessThan(1e-7);
+    }
+  });
+
   it('follows a step of the local clock at once, and keeps the drift', () => {
     const all = heard(exchangesOf([wan], { step: { at: 6000, by: 0.2 }, count: 160 }));
     const at = all.findIndex(({ seen }, i) => i > 0 && seen.truth - all[i - 1]!.seen.truth > 0.1);

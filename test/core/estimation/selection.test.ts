@@ -14,7 +14,13 @@ describe('the intersection of a majority', () => {
       { low: 20, high: 22 },
     ];
     // Marzullo's own example with 14–15 moved away: [11, 12] is in two of three.
-    expect(intersect(given)).toEqual({ truechimers: [true, true, false], low: 11, high: 12, majority: true });
+    expect(intersect(given)).toEqual({
+      truechimers: [true, true, false],
+      low: 11,
+      high: 12,
+      majority: true,
+      agreeing: 2,
+    });
   });
 
   it('keeps both of two that disagree, and the hull of them', () => {
@@ -22,7 +28,7 @@ describe('the intersection of a majority', () => {
       { low: 0, high: 1 },
       { low: 5, high: 6 },
     ];
-    expect(intersect(given)).toEqual({ truechimers: [true, true], low: 0, high: 6, majority: false });
+    expect(intersect(given)).toEqual({ truechimers: [true, true], low: 0, high: 6, majority: false, agreeing: 1 });
   });
 
   it('keeps two liars of five out', () => {

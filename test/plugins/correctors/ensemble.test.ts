@@ -7,6 +7,7 @@ import { openTrace } from '../../../src/cli/recordings.js';
 import { parseScenario } from '../../../src/cli/scenario-files.js';
 import type {
   Corrector,
+  Estimate,
   Measurement,
   RecordedTruth,
   Recording,
@@ -45,7 +46,7 @@ describe('the corrector', () => {
 
   it('refuses the state of another version', () => {
     expect(() => corrector().restore!({ version: 99, state: {} })).toThrow(
-      'expected a snapshot of version 1, found 99',
+      'expected a snapshot of version 2, found 99',
     );
   });
 
@@ -80,6 +81,38 @@ const DAY = {
   },
   pipelines: [{ name: 'default', corrector: 'ensemble' }],
 };
+
+describe('without a majority', () => {
+  /** A round of one measurement of each source, all of them observed before the first is taken. */
+  function round(one: Corrector, t: number, offsets: { readonly [source: string]: number }, known?: Estimate) {
+    const all = Object.entries(offsets).map(([source, offset]) => measured(t, offset, 1e-3, source));
+    const history = { ...historyOf(all), estimate: known };
+    let told = known;
+    const answers = all.map(m => {
+      const answer = one.correct(undefined, m, { ...history, estimate: told }, undefined)!;
+      if (!isDeclined(answer)) told = answer;
+      return answer;
+    });
+    return { answers, told };
+  }
+
+  it('takes nothing, not even the first of a first round, and says why', () => {
+    const { answers } = round(corrector(), 0, { a: 1, b: 2, c: 3, d: 0, e: 0 });
+    expect(answers).toHaveLength(5);
+    for (const answer of answers) expect(answer).toEqual({ declined: 'no majority: 2 of 5 agree' });
+  });
+
+  it('takes what there is again when there is a majority', () => {
+    const one = corrector();
+    const { told } = round(one, 0, { a: 0, b: 0, c: 0 });
+    expect(told!.offset).toBeCloseTo(0, 3);
+    const lost = round(one, 64, { a: 1, b: 2, c: 0 }, told);
+    expect(lost.answers.some(isDeclined)).toBe(true);
+    const found = round(one, 128, { a: 0, b: 0, c: 0 }, lost.told);
+    expect(isDeclined(found.answers.at(-1)!)).toBe(false);
+    expect(found.told!.offset).toBeCloseTo(0, 3);
+  });
+});
 
 describe('a simulated day', () => {
   it('is told to within 100 µs RMS, with bounds that hold', async () => {
