@@ -17,6 +17,8 @@ export interface LiveOptions {
   readonly demo?: boolean;
   readonly out?: string;
   readonly json?: boolean;
+  /** The Model Context Protocol is spoken on standard input and output, until the input ends. */
+  readonly mcp?: boolean;
   readonly plugin?: readonly string[];
 }
 
@@ -53,7 +55,7 @@ export async function live(options: LiveOptions): Promise<void> {
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
-    const duration = asked ?? (demo && DEMO_DURATION);
+    const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
     await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration }, demo);
   } finally {
     demo?.close();
@@ -72,7 +74,8 @@ async function watch(
   demo: Demo | undefined,
 ): Promise<void> {
   const { servers, interval, pipelines, duration } = run;
-  const { json } = options;
+  const { json, mcp } = options;
+  const sinks = [...(options.sink ?? []).map(sinkOf), ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : [])];
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
@@ -80,15 +83,16 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: [...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }]), ...(options.sink ?? []).map(sinkOf)],
+    sinks: json ? sinks : [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }, ...sinks],
   });
-  // Where standard output is one JSON document, the demo's servers are told on the other.
-  if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
+  // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
+  if (demo !== undefined) (json || mcp ? process.stderr : process.stdout).write(`${demo.description}\n`);
   const summary = await execute(await parseScenario(text, 'live', options.plugin), {
     ...options,
     ...(demo && { extraSinks: [demo.judge] }),
   });
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  else if (mcp) return;
   else if (demo !== undefined && demo.judge.lines.length > 0) {
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
   }

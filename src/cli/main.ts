@@ -89,6 +89,20 @@ program
   .action(async (file: string, options) => (await import('./model.js')).model(file, options));
 
 program
+  .command('mcp')
+  .description('tell agents the time, over the Model Context Protocol on standard input and output')
+  .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
+  .option('--pipeline <name|file>', 'the pipeline whose time is told; left out: default')
+  .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--sink <name|yaml...>', 'others who are told, as of live')
+  .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them')
+  .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
+  .option(...plugins)
+  .action(async options =>
+    (await import('./live.js')).live({ ...options, mcp: true, pipeline: [options.pipeline ?? 'default'] }),
+  );
+
+program
   .command('validate')
   .description('check scenarios without running them')
   .argument('<scenario...>', 'scenario files (YAML)')

@@ -3,6 +3,7 @@ import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contrac
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
 import { PHASE } from '../core/pipeline/phases.js';
+import type { PluginChoice } from '../core/plugin/registry.js';
 import { makeSink } from './make-sink.js';
 import { OutputDirectory } from './output-directory.js';
 import { openRecording } from './recordings.js';
@@ -52,6 +53,15 @@ function withAbsolutePaths({ scenario, file }: LoadedScenario): LoadedScenario['
   return { ...scenario, world: { ...rest, ...paths } };
 }
 
+/** Whether a protocol is spoken on standard input and output, so that nothing else may be written there. */
+export function speaksOnStdio(sinks: readonly PluginChoice[]): boolean {
+  return sinks.some(sink => sink.use === 'mcp' && sink['transport'] === 'stdio');
+}
+
+function writesForPeople(sink: PluginChoice): boolean {
+  return sink.use === 'table' || (sink.use === 'log' && sink['to'] !== 'stderr');
+}
+
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
 export async function execute(loaded: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
   const { file } = loaded;
@@ -77,21 +87,24 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
     });
     for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
   }
-  if (!options.json) {
+  const spoken = speaksOnStdio(scenario.sinks);
+  const silent = options.json || spoken;
+  if (!silent) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
     for (const use of [view, 'table']) if (!chosen.has(use)) sinks.push(makeSink(use, undefined));
   }
-  // Where standard output is one JSON document, what a scenario would write there for people is left out.
-  const quiet = { ...scenario, sinks: scenario.sinks.filter(({ use }) => use !== 'log' && use !== 'table') };
+  // Where standard output is one JSON document, or a protocol's, what a scenario would write there for people is left out.
+  const quiet = { ...scenario, sinks: scenario.sinks.filter(sink => !writesForPeople(sink)) };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
+  if (spoken) process.stdin.once('end', interrupt);
   try {
     const summary = await runScenario({
-      scenario: options.json ? quiet : scenario,
+      scenario: silent ? quiet : scenario,
       file,
       ...recording,
       sinks,
@@ -100,7 +113,7 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
       behaviour: true,
     });
     output?.end(summary.interrupted ? 'interrupted' : 'finished');
-    if (output !== undefined && !options.json) process.stdout.write(`Files: ${output.shown}\n`);
+    if (output !== undefined && !silent) process.stdout.write(`Files: ${output.shown}\n`);
     return summary;
   } catch (error) {
     output?.end('failed');

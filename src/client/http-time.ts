@@ -169,6 +169,6 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === 'TimeoutError') return 'does not answer in time';
   const { cause } = error;
-  if (cause instanceof Error && 'code' in cause) return `cannot be reached (${String(cause.code)})`;
+  if (cause instanceof Error) return `cannot be reached (${'code' in cause ? String(cause.code) : cause.message})`;
   return error.message;
 }
