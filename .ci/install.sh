@@ -7,9 +7,9 @@ ntpsec="${NTPSEC_ROOT:-/opt/ntpsec}"
 export DEBIAN_FRONTEND=noninteractive
 
 if [ ! -x /usr/sbin/chronyd ] || [ ! -x "$ntpsec/usr/sbin/ntpd" ] || [ ! -x "$ntpsec/usr/bin/ntpdig" ] ||
-  [ ! -x /usr/bin/python3 ] || ! command -v ip >/dev/null; then
+  [ ! -x /usr/bin/python3 ] || ! command -v ip >/dev/null || ! command -v openssl >/dev/null; then
   apt-get update
-  apt-get install -y --no-install-recommends chrony iproute2 libbsd0 libcap2 libssl3 python3
+  apt-get install -y --no-install-recommends chrony openssl iproute2 libbsd0 libcap2 libssl3 python3
 fi
 
 # Debian does not let ntpsec be installed beside chrony, so it is only unpacked: its daemon needs nothing else of it, and

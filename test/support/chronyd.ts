@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,9 +25,12 @@ export interface Chronyd {
  * A real NTP server on a free loopback port. `-x` keeps it from touching the system clock; `local stratum 8` lets it serve
  * that as it is.
  */
-export async function startChronyd(settings: readonly string[] = ['local stratum 8']): Promise<Chronyd> {
+export async function startChronyd(
+  settings: readonly string[] = ['local stratum 8'],
+  wanted?: number,
+): Promise<Chronyd> {
   const folder = mkdtempSync(join(tmpdir(), 'chronyd-'));
-  const port = await freePort();
+  const port = wanted ?? (await freePort());
   const file = join(folder, 'chrony.conf');
   writeFileSync(
     file,
@@ -68,6 +72,14 @@ export async function startChronyd(settings: readonly string[] = ['local stratum
         child.kill('SIGTERM');
       }),
   };
+}
+
+export async function freeTcpPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>(resolve => server.close(() => resolve()));
+  return port;
 }
 
 async function freePort(): Promise<number> {

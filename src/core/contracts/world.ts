@@ -59,6 +59,24 @@ export interface DatagramSocket {
   close(): void;
 }
 
+/** Whom to ask for NTS keys (RFC 8915, section 4), and how to know that it is them. */
+export interface KeyEstablishment {
+  readonly host: string;
+  readonly port: number;
+  /** Certificates of the authorities to trust, PEM. Left out: those that are trusted on this machine. */
+  readonly ca?: string | undefined;
+  /** The name that the server's certificate has to be for. Left out: `host`. */
+  readonly servername?: string | undefined;
+}
+
+/** The keys of both directions, the cookies to begin with, and the NTP server that takes them. */
+export interface NtsKeys {
+  readonly c2s: Uint8Array;
+  readonly s2c: Uint8Array;
+  readonly cookies: readonly Uint8Array[];
+  readonly server: { readonly host: string; readonly port: number };
+}
+
 export interface Network {
   /** Addresses of a server, best first. Rejects with a message for people when there are none. */
   resolve(host: string, port: number): readonly Endpoint[] | Promise<readonly Endpoint[]>;
@@ -66,6 +84,8 @@ export interface Network {
   lookUpTime?(host: string): number;
   /** `path` names the association that opens it: a simulated network draws its delays from streams of that name. */
   open(path: string): DatagramSocket;
+  /** NTS keys, where the network can have them. Rejects with a message for people. */
+  establishKeys?(server: KeyEstablishment): Promise<NtsKeys>;
 }
 
 /** All that a plugin can know of the world: no truth in it. */

@@ -15,6 +15,8 @@ import type {
 import { measure } from '../contracts/index.js';
 import { guarded, InputError } from '../errors.js';
 import { formatTime } from '../quantity.js';
+import { type Credentials, type Drop, NO_CREDENTIALS, type SealedQuestion } from './credentials.js';
+import type { TurnJitter } from './jitter.js';
 import {
   asciiOf,
   decodePacket,
@@ -35,16 +37,33 @@ export interface AssociationOptions {
   readonly timeout: number;
   /** Answers whose root distance reaches this are unusable (RFC 5905's MAXDIST), seconds. */
   readonly maxDistance: number;
+  /** How much later than its turn a question comes. Left out: never. */
+  readonly jitter?: TurnJitter;
+  /** Told of replies that were dropped because they did not prove what they had to: the first, the tenth and so on. */
+  readonly report?: (what: string) => void;
 }
 
 /** Datagrams that were dropped without ending the question, by reason. */
-export interface DropCounts {
-  malformed: number;
-  wrongAddress: number;
-  wrongMode: number;
-  /** Late, duplicate or forged: the origin is not the nonce of the question that is open. */
-  wrongOrigin: number;
-}
+export type DropCounts = Readonly<Record<Drop, number>>;
+
+const noDrops = (): Record<Drop, number> => ({
+  malformed: 0,
+  wrongAddress: 0,
+  wrongMode: 0,
+  wrongOrigin: 0,
+  unauthenticated: 0,
+  forged: 0,
+});
+
+/** For people. */
+const DROPPED: Readonly<Record<Drop, string>> = {
+  malformed: 'malformed',
+  wrongAddress: 'from another address',
+  wrongMode: 'of a wrong mode',
+  wrongOrigin: 'late, replayed or forged',
+  unauthenticated: 'unauthenticated',
+  forged: 'with a wrong authenticator',
+};
 
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
@@ -52,6 +71,12 @@ const MAX_STRATUM = 15;
 const KISS_CODE = /^[A-Z\d]{3,4}$/i;
 /** A RATE kiss at most doubles the interval up to this many seconds (2¹⁷, RFC 5905's MAXPOLL). */
 const SLOWEST_POLL = 131_072;
+/** A server that has answered is left for its name's next address after so many questions in a row without an answer … */
+const PATIENCE = 3;
+/** … or so many without a usable one. One that has never answered is left at once. */
+const FORBEARANCE = 8;
+/** A turn that was missed by more than this, or by half of the interval, is not made up for, seconds. */
+const HICCUP = 1;
 
 /**
  * A client association, RFC 5905 sections 8, 9.1 and 7.4: one question open at a time, each from a new socket with a
@@ -60,8 +85,7 @@ const SLOWEST_POLL = 131_072;
  */
 export class Association {
   readonly events: Observable<SourceEvent>;
-  readonly drops: DropCounts = { malformed: 0, wrongAddress: 0, wrongMode: 0, wrongOrigin: 0 };
-
+  private readonly counts = noDrops();
   private readonly subject = new Subject<SourceEvent>();
   private readonly random: RandomStream;
   private poll: Task | undefined;
@@ -71,6 +95,11 @@ export class Association {
   private lookingUp = false;
   private addresses: readonly Endpoint[] = [];
   private addressIndex = 0;
+  /** Of the address in use: whether it has ever answered, and since when it has not given a usable answer. */
+  private heard = false;
+  private failed = 0;
+  /** Addresses that do not want to be asked. */
+  private readonly denied = new Set<string>();
 
   private sent = 0;
   private missed = 0;
@@ -89,9 +118,14 @@ export class Association {
     private readonly world: World,
     private readonly poller: Poller,
     private readonly options: AssociationOptions,
+    private readonly credentials: Credentials = NO_CREDENTIALS,
   ) {
     this.events = this.subject.asObservable();
     this.random = world.random(`${path}/nonce`);
+  }
+
+  get drops(): DropCounts {
+    return this.counts;
   }
 
   get outstanding(): boolean {
@@ -103,7 +137,7 @@ export class Association {
     if (!this.stopped) return;
     this.stopped = false;
     this.nextDue = at;
-    this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+    this.turn(at);
   }
 
   stop(): void {
@@ -131,25 +165,40 @@ export class Association {
 
   private send(endpoint: Endpoint): void {
     const nonce: NtpTimestamp = { seconds: this.random.uint32(), fraction: this.random.uint32() };
+    const sealed = this.credentials.seal(encodePacket(requestPacket(nonce)));
+    if (sealed === undefined) {
+      this.lookUp();
+      return;
+    }
     const socket = this.world.network.open(this.path);
-    const question = new Question(nonce, endpoint, socket);
+    const question = new Question(nonce, sealed, endpoint, socket);
     this.question = question;
     question.reply = socket.received.subscribe({
       next: datagram => this.receive(question, datagram),
       error: (error: unknown) => this.unheard(question, error instanceof Error ? error.message : String(error)),
     });
-    question.sent = socket.send(encodePacket(requestPacket(nonce)), endpoint);
+    question.sent = socket.send(sealed.bytes, endpoint);
     question.timeout = this.world.scheduler.at(this.world.scheduler.time + this.options.timeout, () =>
       this.unheard(question, 'timeout'),
     );
   }
 
-  /** Another address may answer: it is tried next time, and after the last the name is looked up again. */
   private unheard(question: Question, reason: string): void {
+    this.failed += 1;
+    const { spent, complaint } = this.credentials;
+    if (spent || !this.heard || this.failed >= PATIENCE) this.turnAway();
+    if (spent) this.addresses = [];
+    const details = [...(complaint === undefined ? [] : [complaint]), ...question.dropped()];
+    this.fail(question, details.length === 0 ? reason : `${reason} (${details.join(', ')})`);
+    this.tryAgain();
+  }
+
+  /** Another address may answer: it is tried next time, and after the last the name is looked up again. */
+  private turnAway(): void {
+    this.heard = false;
+    this.failed = 0;
     this.addressIndex += 1;
     if (this.addressIndex % this.addresses.length === 0) this.addresses = [];
-    this.fail(question, reason);
-    this.tryAgain();
   }
 
   /** Where the poller wants a silent server asked again before the next turn. */
@@ -170,10 +219,19 @@ export class Association {
       );
     }
     this.interval = Math.max(this.floor, interval);
-    this.nextDue += this.interval;
-    // After a suspend or a step the turns that were missed are not made up for.
-    if (this.nextDue <= this.world.scheduler.time) this.nextDue = this.world.scheduler.time + this.interval;
-    this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+    const late = this.options.jitter?.most(this.interval) ?? 0;
+    const step = this.interval + late;
+    this.nextDue += step;
+    // After a suspend or a step the turns that were missed are not made up for; those after them keep their beat, which is
+    // that of the other servers.
+    const soonest = this.world.scheduler.time + this.interval - Math.min(HICCUP, this.interval / 2);
+    if (this.nextDue < soonest) this.nextDue += Math.ceil((soonest - this.nextDue) / step) * step;
+    this.turn(this.nextDue + (this.options.jitter?.at(this.nextDue, late) ?? 0));
+  }
+
+  private turn(due: number): void {
+    this.poll?.cancel();
+    this.poll = this.world.scheduler.at(due, () => this.ask());
   }
 
   private state(): PollState {
@@ -202,16 +260,19 @@ export class Association {
     const found = (endpoints: readonly Endpoint[]): void => {
       this.lookingUp = false;
       if (this.stopped) return;
-      if (endpoints.length === 0) {
-        failed(new Error(`no address for ${host}`));
+      const welcome = endpoints.filter(({ address }) => !this.denied.has(address));
+      if (welcome.length === 0) {
+        failed(new Error(endpoints.length === 0 ? `no address for ${host}` : `${host} does not want to be asked`));
         return;
       }
-      this.addresses = endpoints;
+      this.addresses = welcome;
       this.addressIndex = 0;
-      this.send(endpoints[0]!);
+      this.heard = false;
+      this.failed = 0;
+      this.send(welcome[0]!);
     };
     this.world.scheduler.settle(
-      this.world.network.resolve(host, port),
+      this.credentials.find?.() ?? this.world.network.resolve(host, port),
       endpoints => {
         const after = this.world.network.lookUpTime?.(host) ?? 0;
         if (after === 0) found(endpoints);
@@ -223,21 +284,10 @@ export class Association {
 
   private receive(question: Question, datagram: Datagram): void {
     if (this.question !== question) return;
-    if (datagram.from.address !== question.to.address || datagram.from.port !== question.to.port) {
-      this.drops.wrongAddress += 1;
-      return;
-    }
     const packet = decodePacket(datagram.bytes);
-    if (packet === undefined) {
-      this.drops.malformed += 1;
-      return;
-    }
-    if (packet.mode !== MODE_SERVER) {
-      this.drops.wrongMode += 1;
-      return;
-    }
-    if (!sameTimestamp(packet.origin, question.nonce)) {
-      this.drops.wrongOrigin += 1;
+    const dropped = distrust(question, datagram, packet);
+    if (packet === undefined || dropped !== undefined) {
+      this.drop(question, dropped ?? 'malformed');
       return;
     }
     // From here on the packet is the server's answer to this question, kiss or not.
@@ -248,7 +298,7 @@ export class Association {
     }
     const problem = unusable(packet);
     if (problem !== undefined) {
-      this.fail(question, problem);
+      this.useless(question, problem);
       return;
     }
     const { epoch } = this.world;
@@ -269,12 +319,14 @@ export class Association {
     const { offset, delay, rootDistance } = measure(exchange, 'counter');
     const { maxDistance } = this.options;
     if (!(rootDistance < maxDistance)) {
-      this.fail(question, `root distance ${formatTime(rootDistance)} over the limit of ${formatTime(maxDistance)}`);
+      this.useless(question, `root distance ${formatTime(rootDistance)} over the limit of ${formatTime(maxDistance)}`);
       return;
     }
     this.close(question);
     this.reach |= 1;
     this.missed = 0;
+    this.heard = true;
+    this.failed = 0;
     this.last = { offset, delay, at: counter };
     this.emit({ type: 'exchange', exchange });
   }
@@ -284,13 +336,41 @@ export class Association {
     if (code === 'RATE') {
       this.floor = Math.min(SLOWEST_POLL, Math.max(this.floor, this.interval ?? 0) * 2);
       this.nextDue = this.world.scheduler.time + this.floor;
-      this.poll?.cancel();
-      this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+      this.turn(this.nextDue);
     } else if (code === 'DENY' || code === 'RSTR') {
-      this.poll?.cancel();
-      this.poll = undefined;
+      this.leave(question.to);
     }
     this.fail(question, `kiss ${code}`);
+  }
+
+  /** Never asks this address again; where the name has no other, nobody. */
+  private leave({ address }: Endpoint): void {
+    this.denied.add(address);
+    this.addresses = this.addresses.filter(one => !this.denied.has(one.address));
+    this.addressIndex = 0;
+    this.heard = false;
+    this.failed = 0;
+    if (this.addresses.length > 0) return;
+    this.poll?.cancel();
+    this.poll = undefined;
+  }
+
+  /** The server answers, but cannot be used: after a while another address of its name may be of more use. */
+  private useless(question: Question, reason: string): void {
+    this.failed += 1;
+    this.heard = true;
+    if (this.failed >= FORBEARANCE) this.turnAway();
+    this.fail(question, reason);
+  }
+
+  private drop(question: Question, reason: Drop): void {
+    question.drops[reason] += 1;
+    this.counts[reason] += 1;
+    const count = this.counts[reason];
+    if (reason !== 'unauthenticated' && reason !== 'forged') return;
+    if (/^10*$/.test(String(count))) {
+      this.options.report?.(`${this.source}: dropped a reply ${DROPPED[reason]} (${count} so far)`);
+    }
   }
 
   private fail(question: Question, reason: string): void {
@@ -316,18 +396,37 @@ class Question {
   sent: ClockReading | undefined;
   timeout: Task | undefined;
   reply: Subscription | undefined;
+  readonly drops = noDrops();
 
   constructor(
     readonly nonce: NtpTimestamp,
+    readonly sealed: SealedQuestion,
     readonly to: Endpoint,
     private readonly socket: DatagramSocket,
   ) {}
+
+  /** What was dropped while it was open, for people. */
+  dropped(): readonly string[] {
+    return (Object.keys(DROPPED) as Drop[])
+      .filter(reason => this.drops[reason] > 0)
+      .map(reason => `dropped ${this.drops[reason]} ${DROPPED[reason]}`);
+  }
 
   close(): void {
     this.timeout?.cancel();
     this.reply?.unsubscribe();
     this.socket.close();
   }
+}
+
+/** Why a datagram is no answer to the question; undefined where it is. */
+function distrust(question: Question, { bytes, from }: Datagram, packet: NtpPacket | undefined): Drop | undefined {
+  const { to, nonce, sealed } = question;
+  if (from.address !== to.address || from.port !== to.port) return 'wrongAddress';
+  if (packet === undefined) return 'malformed';
+  if (packet.mode !== MODE_SERVER) return 'wrongMode';
+  if (!sameTimestamp(packet.origin, nonce)) return 'wrongOrigin';
+  return sealed.distrust(bytes, packet);
 }
 
 /** Why a server's time is of no use, by what it says of itself. */

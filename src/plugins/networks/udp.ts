@@ -10,6 +10,7 @@ import { InputError } from '../../core/errors.js';
 import { arrivalAge, type KernelInstant } from '../../core/ntp/arrival.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Report } from '../../core/plugin/tokens.js';
+import { establishKeys } from '../../platform/key-establishment.js';
 import { LinuxSockets } from '../../platform/linux-socket.js';
 
 const Options = z.strictObject({
@@ -57,7 +58,7 @@ export class UdpNetwork implements NetworkPlugin {
   }
 
   connect(clock: Clock): Network {
-    return { resolve, open: () => this.open(clock) };
+    return { resolve, open: () => this.open(clock), establishKeys };
   }
 
   private open(clock: Clock): DatagramSocket {

@@ -34,7 +34,9 @@ const PIPELINES = 'pipelines/';
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
  * `estimates-NAME.csv`, one row a round. Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
- * told before it was used. `events.csv` holds what the pipelines' plugins reported. Numbers are written so that they read back as the same doubles.
+ * told before it was used. `events.csv` holds what the pipelines' plugins reported, `world-events.csv` what sources, sinks
+ * and the network of a real world did (a replay has none of them). Numbers are written so that they read back as the same
+ * doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
 export class CsvSink implements Sink {
@@ -43,6 +45,7 @@ export class CsvSink implements Sink {
   private readonly files = new Map<string, CsvFile>();
   private flushed = performance.now();
   private reference: RunInfo['reference'] = 'truth';
+  private world: RunInfo['world'] = 'simulated';
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
@@ -53,8 +56,9 @@ export class CsvSink implements Sink {
     this.folder = folder;
   }
 
-  start({ epoch, pipelines, reference }: RunInfo): void {
+  start({ epoch, pipelines, reference, world }: RunInfo): void {
     this.reference = reference;
+    this.world = world;
     const measurements = this.file('measurements', MEASUREMENT_COLUMNS, `# escapement-measurements 1, epoch ${epoch}`);
     measurements.flush();
     for (const name of ['bare-clock', ...pipelines]) this.file(`samples-${name}`, SAMPLE_COLUMNS);
@@ -93,7 +97,8 @@ export class CsvSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    if (part.startsWith(PIPELINES)) this.file('events', EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
+    const file = part.startsWith(PIPELINES) ? 'events' : this.world === 'real' ? 'world-events' : undefined;
+    if (file !== undefined) this.file(file, EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
   round({ t, pipeline, estimate, prior, declined, verdicts }: RoundRecord): void {
