@@ -103,6 +103,38 @@ program
   );
 
 program
+  .command('serve')
+  .description("put a simulated world's servers on UDP ports in real time, for testing other NTP clients")
+  .argument('<scenario>', 'scenario file (YAML)')
+  .option('--address <address>', 'where to listen, IPv4 or IPv6; left out: 127.0.0.1')
+  .option('--port <port>', 'the first one, one more for each server; left out: free ones, which are printed')
+  .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
+  .option('--with-clock', "the servers part from this machine's clock as from the scenario's")
+  .option('--seed <seed>', "another seed than the scenario's")
+  .option('--json', 'names and ports as one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (file: string, options) => (await import('./serve.js')).serve(file, options));
+
+program
+  .command('relay')
+  .description('forward NTP questions to servers that clients have no route to, each behind a port of its own')
+  .requiredOption('--upstream <server...>', 'HOST[:PORT] of servers')
+  .option('--address <address>', 'where to listen, IPv4 or IPv6; left out: 127.0.0.1')
+  .option('--port <port>', 'the first one, one more for each server; left out: free ones, which are printed')
+  .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
+  .option('--every <duration>', 'mean interval between questions of one client that are passed on', '1 s')
+  .option('--burst <count>', 'questions of one client that may come at once', '16')
+  .option('--delay <time>', 'fault: more delay each way')
+  .option('--jitter <time>', 'fault: mean of a random delay each way, exponential')
+  .option('--asymmetry <time>', 'fault: more delay on the way back; negative: on the way there')
+  .option('--loss <probability>', 'fault: of losing a packet, each way, e.g. 5 %')
+  .option('--duplication <probability>', 'fault: of an answer that comes twice')
+  .option('--late <probability>', 'fault: of an answer that comes when its client asks again')
+  .option('--seed <seed>', 'for what is drawn')
+  .option('--json', 'upstreams and ports as one JSON document on standard output, and nothing else there')
+  .action(async options => (await import('./relay.js')).relay(options));
+
+program
   .command('validate')
   .description('check scenarios without running them')
   .argument('<scenario...>', 'scenario files (YAML)')
