@@ -1,10 +1,14 @@
 /** What the benchmarks in bench/ use of the built command. */
+
+export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';
 export { EnsembleEstimator, IDEAS } from './core/estimation/ensemble-estimator.js';
 export { offsetAfter, varianceAfter } from './core/estimation/observation.js';
 export { runScenario } from './core/experiment/run.js';
+export { timeWith } from './core/pipeline/telling.js';
+export { randomStream } from './core/world/random.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';

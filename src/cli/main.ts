@@ -77,6 +77,22 @@ program
   .action(async options => (await import('./live.js')).live(options));
 
 program
+  .command('dataset')
+  .description('draw clocks and paths from the simulator and write windows to train a model on')
+  .requiredOption('--out <dir>', 'where to')
+  .option('--clocks <count>', 'how many clocks, the families in turn', '1200')
+  .option('--seed <seed>', 'the same seed and options give the same bytes', '1')
+  .option('--families <list>', 'which kinds of clocks and paths; left out: all')
+  .option('--polls <range>', 'polling intervals, log-uniform', '16 s..4096 s')
+  .option('--turns <range>', 'turns of polling for each clock, log-uniform', '60..800')
+  .option('--windows <count>', 'windows of each clock, spread over its turns', '80')
+  .option('--servers <count>', 'at most so many servers, in the families that have several', '4')
+  .option('--randomised <share>', 'share of the clocks on which delays do not bound errors', '0.15')
+  .option('--format <name>', 'parquet, or npy for the training script', 'parquet')
+  .option('--json', 'one JSON document on standard output, and nothing else there')
+  .action(async options => (await import('./dataset.js')).dataset(options));
+
+program
   .command('model')
   .description('check a model and its card, or draft a card for a model made elsewhere')
   .argument('<file>', 'a card (.json), or a model in the ONNX format (.onnx)')

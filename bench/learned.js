@@ -1,0 +1,271 @@
+// npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--json]: the learned
+// pipeline beside the default one and the simple ones, on clocks that no model has seen, and on the recordings of
+// chronyd's clocks where they are at hand. Every figure is a ratio to the default estimator's on the same clock: the
+// geometric mean over the clocks of a family, with the interval that 95 % of 2000 bootstrap samples of clocks lie in.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import {
+  CONTAMINATIONS,
+  DRAWN,
+  draw,
+  namedPipelines,
+  openTrace,
+  parseScenario,
+  randomStream,
+  runScenario,
+  timeWith,
+} from '../dist/bench.js';
+
+const { values } = parseArgs({
+  options: {
+    clocks: { type: 'string', default: '40' },
+    seed: { type: 'string', default: 'held-out' },
+    family: { type: 'string', multiple: true },
+    peer: { type: 'string' },
+    'no-peer': { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
+});
+const count = Number(values.clocks);
+if (!(Number.isInteger(count) && count > 1)) {
+  console.error(`bench:learned: --clocks: expected a count of at least 2, found '${values.clocks}'`);
+  process.exit(2);
+}
+const FAMILIES = [...DRAWN, ...CONTAMINATIONS];
+const unknown = (values.family ?? []).find(name => !FAMILIES.includes(name) && name !== 'peer');
+if (unknown !== undefined) {
+  console.error(`bench:learned: --family: no family '${unknown}'; there are ${FAMILIES.join(', ')}, peer`);
+  process.exit(2);
+}
+
+const PIPELINES = ['last-value', 'regression', 'kalman-drift', 'default', 'learned'];
+const shipped = await namedPipelines(PIPELINES.filter(name => name !== 'last-value'));
+const lastValue = {
+  name: 'last-value',
+  combiner: 'best',
+  predictor: 'last-value',
+  corrector: 'none',
+  timekeeper: 'hold',
+};
+const entries = [lastValue, ...shipped];
+
+/** Quantiles that are scored: those of the intervals at 50, 80 and 95 %, and the median. */
+const LEVELS = [0.5, 0.8, 0.95];
+
+/** Errors of one pipeline on one clock. */
+class Score {
+  n = 0;
+  sum = 0;
+  square = 0;
+  sizes = [];
+  pinball = 0;
+  inside = LEVELS.map(() => 0);
+  /** Shares of the truth below each quantile: 2.5, 10, 25, 50, 75, 90 and 97.5 %. */
+  below = Array(7).fill(0);
+  afterStep = 0;
+  afterSteps = 0;
+
+  add(error, halves, stepped) {
+    const size = Math.abs(error);
+    this.n += 1;
+    this.sum += size;
+    this.square += error * error;
+    this.sizes.push(size);
+    if (stepped) {
+      this.afterStep += error * error;
+      this.afterSteps += 1;
+    }
+    if (halves === undefined) return;
+    // Truth less what was told is −error; the quantile at p is the middle plus or minus a half-width.
+    const truth = -error;
+    const [h50, h80, h95] = halves;
+    const quantiles = [-h95, -h80, -h50, 0, h50, h80, h95];
+    [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975].forEach((p, i) => {
+      const off = truth - quantiles[i];
+      this.pinball += Math.max(p * off, (p - 1) * off);
+      if (truth < quantiles[i]) this.below[i] += 1;
+    });
+    halves.forEach((half, i) => {
+      if (size <= half) this.inside[i] += 1;
+    });
+  }
+
+  get figures() {
+    const { n } = this;
+    const sorted = Float64Array.from(this.sizes).sort();
+    return {
+      mae: this.sum / n,
+      rms: Math.sqrt(this.square / n),
+      p99: sorted[Math.max(0, Math.ceil(0.99 * n) - 1)],
+      pinball: this.pinball / n,
+      coverage: this.inside.map(k => k / n),
+      below: this.below.map(k => k / n),
+      ...(this.afterSteps > 0 && { afterSteps: Math.sqrt(this.afterStep / this.afterSteps) }),
+    };
+  }
+}
+
+/** Runs one scenario with all pipelines, and gives each one's figures and what the learned one made of it. */
+async function play({ text, name, steps = [], span = 0, inputs = {}, interval }) {
+  const { scenario } = await parseScenario(text, name);
+  const scores = Object.fromEntries(PIPELINES.map(pipeline => [pipeline, new Score()]));
+  let learned = 0;
+  const sink = {
+    interval,
+    sample({ t, pipeline, told, error, estimate, reading }) {
+      const score = scores[pipeline];
+      if (score === undefined || error === undefined || t < scenario.warmup) return;
+      if (pipeline === 'learned' && told.by === 'learned') learned += 1;
+      const halves =
+        estimate && LEVELS.map(level => timeWith(estimate, reading, told.axis, told.offset, level).uncertainty);
+      score.add(
+        error,
+        halves,
+        steps.some(at => t >= at && t < at + span),
+      );
+    },
+  };
+  await runScenario({ scenario, file: name, sinks: [sink], ...inputs });
+  const figures = Object.fromEntries(Object.entries(scores).map(([pipeline, score]) => [pipeline, score.figures]));
+  return { figures, share: learned / scores.learned.n };
+}
+
+const EIGHT_HOURS = 8 * 3600;
+
+/** One held-out clock of a family. */
+function simulated(family, index) {
+  const contaminated = DRAWN.includes(family) ? undefined : family;
+  const base = contaminated === undefined ? family : DRAWN[index % DRAWN.length];
+  const one = draw(base, randomStream(values.seed, `${family}/${index}`), {
+    polls: [16, 4096],
+    turns: [150, 600],
+    atLeast: EIGHT_HOURS,
+    servers: 4,
+    randomised: contaminated === undefined ? 0 : 1,
+    ...(contaminated && { contaminated }),
+  });
+  const interval = one.poll / 3.7;
+  const text = JSON.stringify({
+    ...one.scenario,
+    name: family,
+    seed: `${values.seed}/${family}/${index}`,
+    warmup: 16 * one.poll,
+    sampling: { interval },
+    pipelines: entries.map(entry => ({ ...entry, axis: one.axis })),
+  });
+  const steps = one.scenario.world.faults.filter(({ use }) => /^(clock|frequency)-step$/.test(use)).map(({ at }) => at);
+  return play({ text, name: family, steps, span: 20 * one.poll, interval }).then(result => ({ ...result, ...one }));
+}
+
+const geometric = numbers => Math.exp(numbers.reduce((sum, x) => sum + Math.log(x), 0) / numbers.length);
+const mean = numbers => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+
+/** The geometric mean of ratios, with a 95 % bootstrap interval over clocks. */
+function ratioOf(ratios, stream) {
+  if (ratios.length === 0) return undefined;
+  const draws = Array.from({ length: 2000 }, () =>
+    geometric(ratios.map(() => ratios[Math.floor(stream.uniform() * ratios.length)])),
+  ).sort((a, b) => a - b);
+  return { ratio: geometric(ratios), low: draws[50], high: draws[1949] };
+}
+
+function summary(family, clocks) {
+  const pipelines = {};
+  for (const pipeline of PIPELINES) {
+    const stream = randomStream('bootstrap', `${family}/${pipeline}`);
+    const own = clocks.map(({ figures }) => figures[pipeline]);
+    const ratios = key =>
+      ratioOf(
+        clocks
+          .map(({ figures }) => figures[pipeline][key] / figures.default[key])
+          .filter(ratio => Number.isFinite(ratio) && ratio > 0),
+        stream,
+      );
+    pipelines[pipeline] = {
+      mae: ratios('mae'),
+      rms: ratios('rms'),
+      p99: ratios('p99'),
+      pinball: ratios('pinball'),
+      afterSteps: ratios('afterSteps'),
+      coverage: LEVELS.map((_, i) => mean(own.map(({ coverage }) => coverage[i]))),
+      // Where truth lies among the quantiles told, and how far that is from what it should be at most.
+      below: own[0].below.map((_, i) => mean(own.map(({ below }) => below[i]))),
+    };
+  }
+  const symmetric = clocks.filter(one => one.symmetric !== false);
+  const observable =
+    symmetric.length < 2
+      ? undefined
+      : LEVELS.map((_, i) => mean(symmetric.map(({ figures }) => figures.learned.coverage[i])));
+  return {
+    family,
+    clocks: clocks.length,
+    learnedShare: mean(clocks.map(({ share }) => share)),
+    observable,
+    symmetric: symmetric.length,
+    pipelines,
+  };
+}
+
+const result = { seed: values.seed, families: [] };
+const chosen = values.family ?? FAMILIES;
+for (const family of chosen.filter(name => name !== 'peer')) {
+  const clocks = [];
+  for (let index = 0; index < count; index++) clocks.push(await simulated(family, index));
+  result.families.push(summary(family, clocks));
+  if (!values.json) print(result.families.at(-1));
+}
+
+const peer = values.peer ?? fileURLToPath(new URL('../../shared/peer', import.meta.url));
+const wanted = !values['no-peer'] && (values.family === undefined || values.family.includes('peer'));
+if (wanted && !existsSync(peer)) console.error(`bench:learned: ${peer}: no such folder; the recordings are left out`);
+else if (wanted) {
+  const recordings = new Map();
+  for (const name of readdirSync(peer)
+    .filter(one => existsSync(join(peer, one, 'scenario.json')))
+    .sort()) {
+    const trace = await openTrace({ trace: join(peer, name) });
+    const about = JSON.parse(readFileSync(join(peer, name, 'scenario.json'), 'utf8'));
+    const text = JSON.stringify({
+      name,
+      warmup: trace.warmup ?? 0,
+      world: { kind: 'replayed', trace: trace.file, truth: trace.truthFile },
+      pipelines: entries,
+    });
+    const { recording, truth } = trace;
+    const one = await play({ text, name, inputs: { recording, truth }, interval: 10 });
+    recordings.set(about.scenario, [
+      ...(recordings.get(about.scenario) ?? []),
+      { ...one, symmetric: about.scenario !== 'wan-asym' },
+    ]);
+  }
+  result.peer = [...recordings].map(([family, clocks]) => summary(`peer ${family}`, clocks));
+  if (!values.json) for (const one of result.peer) print(one);
+}
+if (values.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+
+function print({ family, clocks, learnedShare, observable, symmetric, pipelines }) {
+  const text = value =>
+    value === undefined
+      ? '–'.padStart(19)
+      : `${value.ratio.toFixed(3)} [${value.low.toFixed(2)}, ${value.high.toFixed(2)}]`.padStart(19);
+  const percent = share => (100 * share).toFixed(1).padStart(5);
+  console.log(
+    `\n${family}: ${clocks} clocks; the learned answer was told ${percent(learnedShare).trim()} % of the time`,
+  );
+  console.log(
+    `${''.padEnd(13)}${['MAE', 'RMS', 'p99', 'pinball', 'RMS after steps'].map(head => head.padStart(19)).join('')}   50 %  80 %  95 % hold   truth below 2.5 10 25 50 75 90 97.5 %`,
+  );
+  for (const [name, one] of Object.entries(pipelines)) {
+    console.log(
+      `${name.padEnd(13)}${[one.mae, one.rms, one.p99, one.pinball, one.afterSteps].map(text).join('')}  ${one.coverage.map(percent).join(' ')}        ${one.below.map(share => (100 * share).toFixed(0)).join(' ')}`,
+    );
+  }
+  if (observable !== undefined && symmetric < clocks) {
+    console.log(
+      `learned, on the ${symmetric} clocks whose least delays stay alike: ${observable.map(percent).join(' ')}`,
+    );
+  }
+}

@@ -1,0 +1,79 @@
+import { type Estimate, varianceAfter } from '../contracts/index.js';
+import { HORIZONS, scalesOf } from './residual-window.js';
+
+/** Levels of the quantiles that a model of this layout gives, for each horizon and for the drift. */
+export const LEVELS = [0.025, 0.1, 0.16, 0.25, 0.5, 0.75, 0.84, 0.9, 0.975] as const;
+export const ROWS = HORIZONS.length + 1;
+
+const AT = (level: (typeof LEVELS)[number]): number => LEVELS.indexOf(level);
+const [LOW95, LOW68, MEDIAN, HIGH68, HIGH95] = [AT(0.025), AT(0.16), AT(0.5), AT(0.84), AT(0.975)];
+const NOW = HORIZONS.indexOf(0);
+const NEXT = HORIZONS.indexOf(1);
+const DRIFT = HORIZONS.length;
+
+/** A correction larger than this, in the classical estimator's deviations, is believed of no model. */
+const ABSURD = 12;
+
+/** Why an answer cannot be used, or undefined: it is finite, monotone and within reason. */
+export function problemWith(answer: ArrayLike<number>): string | undefined {
+  if (answer.length !== ROWS * LEVELS.length) return `${answer.length} numbers instead of ${ROWS * LEVELS.length}`;
+  for (let row = 0; row < ROWS; row++) {
+    for (let i = 0; i < LEVELS.length; i++) {
+      const value = answer[row * LEVELS.length + i]!;
+      if (!Number.isFinite(value)) return 'not finite';
+      if (i > 0 && value < answer[row * LEVELS.length + i - 1]!) return 'quantiles that cross';
+    }
+    const median = Math.abs(answer[row * LEVELS.length + MEDIAN]!);
+    if (median > ABSURD) return `a correction of ${median.toFixed(0)} deviations`;
+  }
+  return undefined;
+}
+
+/**
+ * The classical estimate with a model's answer put on it: quantiles of (truth − classical line)/scale at each horizon,
+ * row by row, then of the drift's error. An answer of zero with normal quantiles leaves it as it is.
+ *
+ * Offset: the median now. Drift: its own median. Deviation: half of the 68 % interval now; how it grows is scaled so
+ * that after one spacing it is what the model says there. The maximum error widens by what the offset moved.
+ */
+export function corrected(estimate: Estimate, answer: ArrayLike<number>, spacing: number, by: string): Estimate {
+  const scales = scalesOf(estimate, spacing);
+  const value = (row: number, level: number): number => answer[row * LEVELS.length + level]! * scales[row]!;
+  const half = (row: number, low: number, high: number): number => (value(row, high) - value(row, low)) / 2;
+  const move = value(NOW, MEDIAN);
+  const turn = value(DRIFT, MEDIAN);
+  const half68 = Math.max(half(NOW, LOW68, HIGH68), 1e-12);
+  const half95 = Math.max(half(NOW, LOW95, HIGH95), half68);
+  const p00 = half68 ** 2;
+  // How much wider it is one spacing on: by the model, beside the classical estimator.
+  const before = estimate.p00;
+  const grown = Math.max(varianceAfter(estimate, spacing) - before, 1e-6 * before);
+  const growth = clamp((half(NEXT, LOW68, HIGH68) ** 2 - p00) / grown, 0.05, 20);
+  const p11 = estimate.p11 * growth;
+  const limit = Math.sqrt(p00 * p11);
+  return {
+    ...estimate,
+    offset: estimate.offset + move,
+    drift: estimate.drift + turn,
+    p00,
+    p01: clamp(estimate.p01 * growth, -limit, limit),
+    p11,
+    whiteFm: estimate.whiteFm * growth,
+    randomWalkFm: estimate.randomWalkFm * growth,
+    maxError: estimate.maxError + Math.abs(move),
+    maxErrorRate: estimate.maxErrorRate + Math.abs(turn),
+    by,
+    quantiles: { at68: 1, at95: half95 / half68 },
+  };
+}
+
+/** The same with its half-widths at 68 and 95 % multiplied. */
+export function widened(estimate: Estimate, by68: number, by95: number): Estimate {
+  const { at68, at95 } = estimate.quantiles!;
+  const narrow = at68 * by68;
+  return { ...estimate, quantiles: { at68: narrow, at95: Math.max(narrow, at95 * by95) } };
+}
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(high, Math.max(low, value));
+}

@@ -1,0 +1,140 @@
+import { type Axis, type Estimate, type Measurement, offsetAfter, timeOn, varianceAfter } from '../contracts/index.js';
+import { ClassicalTrack } from './classical-track.js';
+import { ConformalFactor } from './conformal.js';
+import { corrected, problemWith, widened } from './correction.js';
+import { Gate, pinball } from './gate.js';
+import type { Window } from './residual-window.js';
+
+/** Measurements after a step for which the classical estimator has the word. */
+const AFTER_STEP = 4;
+/** A move that neither the prediction nor the measurement's queueing explains, in deviations: a step. */
+const STEP = 5;
+
+/** Why the classical estimate is told. */
+export type Reason = 'few-measurements' | 'after-step' | 'no-answer' | 'absurd-answer' | 'gate';
+
+/** What a model is to be asked, and what is told without it. */
+export interface Question {
+  readonly classical: Estimate;
+  /** Undefined: there is nothing to ask. */
+  readonly window: Window | undefined;
+}
+
+/** What is told, and on whose word; `problem` is what was wrong with the model's answer. */
+export interface Answer {
+  readonly estimate: Estimate;
+  readonly by: Reason | 'learned';
+  readonly problem: string | undefined;
+}
+
+/**
+ * The classical estimator with a learned correction on it. For each measurement: `take` scores what was believed before
+ * (before anything is corrected), then gives the classical posterior and the window to ask a model with; `answer` makes
+ * the estimate of what the model said, or falls back and counts why.
+ *
+ * What was believed is scored only against measurements that can tell: the noise that a delay's excess admits has to be
+ * small beside the uncertainty of what is judged, or counts for less.
+ */
+export class LearnedEstimator {
+  /** How often each reason has made the classical estimate the answer, and how often the learned one was. */
+  readonly counts: Record<Reason | 'learned', number> = {
+    'few-measurements': 0,
+    'after-step': 0,
+    'no-answer': 0,
+    'absurd-answer': 0,
+    gate: 0,
+    learned: 0,
+  };
+  readonly gate = new Gate();
+  private readonly track: ClassicalTrack;
+  private readonly at68 = new ConformalFactor(0.68);
+  private readonly at95 = new ConformalFactor(0.95);
+  private classical: Estimate | undefined;
+  /** What the model makes of the last measurement, also where it is not told; its intervals as it gave them. */
+  private learned: Estimate | undefined;
+  private sinceStep = Number.POSITIVE_INFINITY;
+
+  /** `report` is told what the classical estimator has to say. */
+  constructor(
+    private readonly axis: Axis,
+    report?: (what: string) => void,
+  ) {
+    this.track = new ClassicalTrack(axis, report);
+  }
+
+  /** Undefined: the measurement is not believed (no majority stands behind it), and what was told goes on. */
+  take(measurement: Measurement): Question | undefined {
+    const { classical: before } = this;
+    const classical = this.track.observe(measurement);
+    if (classical === undefined) return undefined;
+    if (before !== undefined) this.score(measurement, before);
+    if (before !== undefined && this.stepped(before, classical)) {
+      this.sinceStep = 0;
+      // Whoever followed the step first looks bad by chance: the comparison begins anew.
+      this.gate.clear();
+    } else this.sinceStep += 1;
+    this.classical = classical;
+    this.learned = undefined;
+    return { classical, window: this.track.window.features() };
+  }
+
+  /** The estimate after a model's answer to the last question; undefined: it gave none. */
+  answer(question: Question, answer: ArrayLike<number> | undefined): Answer {
+    const { classical, window } = question;
+    if (window === undefined) return this.fall('few-measurements', classical);
+    if (answer === undefined) return this.fall('no-answer', classical);
+    const problem = problemWith(answer);
+    if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
+    this.learned = corrected(classical, answer, window.spacing, 'learned');
+    if (this.sinceStep < AFTER_STEP) return this.fall('after-step', classical);
+    if (!this.gate.open) return this.fall('gate', classical);
+    this.counts.learned += 1;
+    return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
+  }
+
+  /** UTC has leapt: every offset counts `by` seconds more. */
+  leap(by: number): void {
+    this.track.leap(by);
+    const moved = (estimate: Estimate | undefined): Estimate | undefined =>
+      estimate && { ...estimate, offset: estimate.offset + by };
+    this.classical = moved(this.classical);
+    this.learned = moved(this.learned);
+  }
+
+  private fall(by: Reason, estimate: Estimate): Answer {
+    this.counts[by] += 1;
+    return { by, estimate, problem: undefined };
+  }
+
+  /** Judges what was believed by a measurement that it did not know. */
+  private score({ source, at, offset, delay }: Measurement, classical: Estimate): void {
+    const { learned } = this;
+    const noise = this.track.window.noiseOf(source, delay);
+    const tau = timeOn(this.axis, at) - timeOn(this.axis, classical.at);
+    if (learned === undefined || noise === undefined || !(tau >= 0)) return;
+    const error = offset - offsetAfter(learned, tau);
+    const wide = halfWidth(learned, 'at95', tau);
+    const unit = halfWidth(classical, 'at95', tau);
+    const other = pinball(offset - offsetAfter(classical, tau), unit);
+    const deviation = unit / 1.96;
+    this.gate.score(pinball(error, wide) / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
+    // For the width of an interval only what is nearly the truth will do.
+    if (noise > 0.3 * deviation) return;
+    this.at68.add(Math.abs(error) / halfWidth(learned, 'at68', tau));
+    this.at95.add(Math.abs(error) / wide);
+  }
+
+  private stepped(before: Estimate, after: Estimate): boolean {
+    const tau = Math.max(0, timeOn(this.axis, after.at) - timeOn(this.axis, before.at));
+    const expected = Math.sqrt(Math.max(before.p00, varianceAfter(before, tau)));
+    return Math.abs(after.offset - offsetAfter(before, tau)) > STEP * expected;
+  }
+}
+
+/** Half of the interval that holds 68 or 95 %, `tau` seconds after an estimate. */
+function halfWidth(estimate: Estimate, level: 'at68' | 'at95', tau: number): number {
+  const deviation = Math.sqrt(Math.max(estimate.p00, varianceAfter(estimate, tau)));
+  return (estimate.quantiles?.[level] ?? NORMAL[level]) * deviation;
+}
+
+const NORMAL = { at68: 0.994, at95: 1.96 };

@@ -1,0 +1,195 @@
+import { inject } from 'inversify';
+import { z } from 'zod';
+import type {
+  ClockReading,
+  Estimate,
+  History,
+  Measurement,
+  Model,
+  OpenModel,
+  Predictor,
+} from '../../core/contracts/index.js';
+import { InputError } from '../../core/errors.js';
+import { LEVELS, ROWS } from '../../core/learned/correction.js';
+import { LearnedEstimator, type Question, type Reason } from '../../core/learned/learned-estimator.js';
+import { FEATURES, GLOBALS, HORIZONS, LAYOUT, WINDOW } from '../../core/learned/residual-window.js';
+import type { ModelCard } from '../../core/models/card.js';
+import { propagate } from '../../core/pipeline/estimates.js';
+import { choice } from '../../core/plugin/choice.js';
+import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { PluginFactory, Report } from '../../core/plugin/tokens.js';
+
+const Options = z.strictObject({
+  model: choice('model', 'The trained model; `onnx` takes the `card` of one of yours.').prefault({
+    use: 'onnx',
+    card: 'clock-gru',
+    timeLimit: '200 ms',
+  }),
+});
+
+/**
+ * The default estimator with a learned correction on it. Every measurement goes to the classical estimator first; a small
+ * recurrent network is shown the last 64 as residuals to its line, with their delays, and answers with quantiles of how
+ * far that line is off, now and a while ahead, and of the drift. A gate tells the classical estimate while there are
+ * fewer than four measurements, after a step, where an answer is late, not finite or absurd, and for as long as the
+ * learned answers have scored worse on the measurements that can tell. Intervals are widened or narrowed by how often
+ * they have held (conformal prediction). What it has answered is never its own input.
+ *
+ * Without its model (missing, damaged, or no runtime on this machine) the classical estimator answers, and a report says
+ * why. Use it with `corrector: none`.
+ *
+ * @see docs/learned.md for what it is worth, and where not.
+ */
+@plugin({
+  kind: 'predictor',
+  name: 'learned',
+  summary: 'The default estimator, corrected by a model trained on the simulator',
+  options: Options,
+})
+export class LearnedPredictor implements Predictor {
+  private readonly model: Model;
+  private opening: Promise<OpenModel | undefined> | undefined;
+  private estimator: LearnedEstimator | undefined;
+  /** The last measurement taken, by its exchange: a leap second makes new measurements of old exchanges. */
+  private newest: Measurement['exchange'] | undefined;
+  private current: Estimate | undefined;
+  private pending: Promise<void> | undefined;
+  private told: Reason | 'learned' | undefined;
+  private readonly failed = new Map<string, number>();
+
+  constructor(
+    @inject(PluginOptions) options: z.output<typeof Options>,
+    @inject(PluginFactory) make: PluginFactory,
+    @inject(Report) private readonly report: Report,
+  ) {
+    this.model = make('model', options.model);
+  }
+
+  predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
+    const question = this.take(history);
+    const answer = (): Estimate | undefined => this.current && propagate(this.current, at, this.current.by);
+    if (question === undefined) return this.pending === undefined ? answer() : this.pending.then(answer);
+    const asking = this.ask(question).finally(() => {
+      if (this.pending === asking) this.pending = undefined;
+    });
+    this.pending = asking;
+    return asking.then(answer);
+  }
+
+  leap(by: number): void {
+    this.estimator?.leap(by);
+    this.current = this.current && { ...this.current, offset: this.current.offset + by };
+  }
+
+  /** Shows the estimator what it has not seen; the question after the last of it, or undefined: nothing new that is believed. */
+  private take({ axis, measurements }: History): Question | undefined {
+    const news: Measurement[] = [];
+    for (let i = -1; ; i--) {
+      const one = measurements.at(i);
+      if (one === undefined) {
+        // Nothing that is known is left in it: another history, or the beginning.
+        if (news.length > 0) this.estimator = undefined;
+        break;
+      }
+      if (one.exchange === this.newest) break;
+      news.unshift(one);
+    }
+    const last = news.at(-1);
+    if (last === undefined) return undefined;
+    this.newest = last.exchange;
+    this.estimator ??= new LearnedEstimator(axis, this.report);
+    let question: Question | undefined;
+    for (const measurement of news) question = this.estimator.take(measurement) ?? question;
+    return question;
+  }
+
+  private async ask(question: Question): Promise<void> {
+    const { estimator } = this;
+    this.opening ??= this.openModel();
+    const open = await this.opening;
+    const { window } = question;
+    let answer: Float32Array | undefined;
+    if (open !== undefined && window !== undefined) {
+      try {
+        const outputs = await open.run({
+          samples: { data: window.samples, dims: [1, WINDOW, FEATURES] },
+          globals: { data: window.globals, dims: [1, GLOBALS] },
+        });
+        answer = outputs?.['quantiles']?.data as Float32Array | undefined;
+        if (outputs === undefined) this.count('no answer in time');
+      } catch (error) {
+        this.count(`failed: ${firstLine(error)}`);
+      }
+    }
+    const { estimate, by, problem } = estimator!.answer(question, answer);
+    this.current = estimate;
+    if (problem !== undefined) this.count(`answer dropped, ${problem}`);
+    if (by !== this.told && open !== undefined) {
+      if (this.told !== undefined || by === 'learned') this.report(MEANS[by]);
+      this.told = by;
+    }
+  }
+
+  private async openModel(): Promise<OpenModel | undefined> {
+    try {
+      const open = await this.model.open();
+      const problem = unfit(open.card);
+      if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
+      return open;
+    } catch (error) {
+      this.report(`the model cannot be used, the classical estimator answers: ${firstLine(error)}`);
+      return undefined;
+    }
+  }
+
+  /** Reports the first, the tenth, the hundredth, … of a kind. */
+  private count(what: string): void {
+    const times = (this.failed.get(what) ?? 0) + 1;
+    this.failed.set(what, times);
+    if (Number.isInteger(Math.log10(times))) {
+      this.report(`model: ${what}; the classical estimator answers (${times} so far)`);
+    }
+  }
+}
+
+const MEANS: Readonly<Record<Reason | 'learned', string>> = {
+  learned: 'the learned correction answers',
+  'few-measurements': 'the classical estimator answers: too few measurements',
+  'after-step': 'the classical estimator answers: after a step',
+  'no-answer': 'the classical estimator answers: the model has not',
+  'absurd-answer': 'the classical estimator answers: the model has said something impossible',
+  gate: 'the classical estimator answers: the learned correction has scored worse',
+};
+
+/** What is wrong with a model of another kind, or undefined. */
+function unfit(card: ModelCard): string | undefined {
+  if (card.task !== 'correction') return `expected a model that corrects (task 'correction'), found '${card.task}'`;
+  if (card.features !== LAYOUT) return `expected the features '${LAYOUT}', found '${card.features}'`;
+  const { levels, horizons } = card.parameters;
+  for (const [name, own, found] of [
+    ['levels', LEVELS, levels],
+    ['horizons', HORIZONS, horizons],
+  ] as const) {
+    if (JSON.stringify(own) !== JSON.stringify(found)) {
+      return `expected parameters.${name} to be ${JSON.stringify(own)}, found ${JSON.stringify(found)}`;
+    }
+  }
+  const shapes = [
+    ['samples', card.inputs, [WINDOW, FEATURES]],
+    ['globals', card.inputs, [GLOBALS]],
+    ['quantiles', card.outputs, [ROWS, LEVELS.length]],
+  ] as const;
+  for (const [name, tensors, shape] of shapes) {
+    const found = tensors.find(tensor => tensor.name === name);
+    if (found === undefined)
+      return `expected a tensor '${name}', found ${tensors.map(tensor => tensor.name).join(', ')}`;
+    if (found.shape.slice(1).join() !== shape.join()) {
+      return `expected '${name}' to be [batch, ${shape.join(', ')}], found [${found.shape.join(', ')}]`;
+    }
+  }
+  return undefined;
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+}

@@ -1,0 +1,241 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Estimate, Measurement } from '../../../src/core/contracts/index.js';
+import { ConformalFactor } from '../../../src/core/learned/conformal.js';
+import { corrected, LEVELS, problemWith, ROWS, widened } from '../../../src/core/learned/correction.js';
+import { Gate, pinball } from '../../../src/core/learned/gate.js';
+import { LearnedEstimator } from '../../../src/core/learned/learned-estimator.js';
+import { FEATURES, LEAST, ResidualWindow, scalesOf, WINDOW } from '../../../src/core/learned/residual-window.js';
+import { inverseNormal } from '../../../src/core/pipeline/telling.js';
+import { randomStream } from '../../../src/core/world/random.js';
+import { expectSound, measurementAt } from '../../contract/conformance.js';
+import { anyEstimate, finite, size } from '../../support/arbitrary.js';
+import { at } from '../../support/estimation.js';
+
+interface Row {
+  readonly gap: number;
+  readonly offset: number;
+  readonly delay: number;
+  readonly posterior: number;
+  readonly source: string;
+}
+
+const row: fc.Arbitrary<Row> = fc.record({
+  gap: finite(16, 300),
+  offset: finite(-1e-3, 1e-3),
+  delay: finite(0.02, 0.05),
+  posterior: finite(-1e-4, 1e-4),
+  source: fc.constantFrom('a', 'b'),
+});
+const rows = fc.array(row, { minLength: LEAST, maxLength: 80 });
+
+/** The window after rows whose offsets, delays and deviations are `scale` times as large, on a line a + b·t. */
+function windowOf(list: readonly Row[], { scale = 1, a = 0, b = 0 } = {}) {
+  const window = new ResidualWindow('counter');
+  let t = 0;
+  for (const { gap, offset, delay, posterior, source } of list) {
+    t += gap;
+    const line = a + b * t;
+    const measurement: Measurement = {
+      ...measurementAt(t, 0, 0, source),
+      at: at(t),
+      offset: scale * offset + line,
+      delay: scale * delay,
+    };
+    const estimate: Estimate = {
+      at: at(t),
+      axis: 'counter',
+      offset: scale * posterior + line,
+      drift: b,
+      p00: (scale * 1e-4) ** 2,
+      p01: 0,
+      p11: (scale * 1e-8) ** 2,
+      whiteFm: scale ** 2 * 1e-14,
+      randomWalkFm: scale ** 2 * 1e-20,
+      maxError: scale * 0.01,
+      maxErrorRate: 15e-6,
+      by: 'test',
+    };
+    window.add(measurement, estimate);
+  }
+  return window.features();
+}
+
+const close = (found: ArrayLike<number>, expected: ArrayLike<number>, digits: number): void => {
+  for (let i = 0; i < expected.length; i++) expect(found[i], `number ${i}`).toBeCloseTo(expected[i]!, digits);
+};
+
+describe('the window of residuals', () => {
+  test('has no unit: a link a thousand times as slow looks the same', () => {
+    fc.assert(
+      fc.property(rows, size(1e-3, 1e3), (list, scale) => {
+        const plain = windowOf(list)!;
+        const scaled = windowOf(list, { scale })!;
+        close(scaled.samples, plain.samples, 4);
+        close(scaled.globals, plain.globals, 4);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('sees neither the offset nor the drift of the clock, only what is left of them', () => {
+    fc.assert(
+      fc.property(rows, finite(-10, 10), finite(-5e-5, 5e-5), (list, a, b) => {
+        const plain = windowOf(list)!;
+        close(windowOf(list, { a, b })!.samples, plain.samples, 3);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('is padded on the left, and holds the last measurements only', () => {
+    fc.assert(
+      fc.property(rows, list => {
+        const { samples } = windowOf(list)!;
+        const empty = Math.max(0, WINDOW - list.length);
+        expect(samples.subarray(0, empty * FEATURES).every(value => value === 0)).toBe(true);
+        for (let i = empty; i < WINDOW; i++) expect(samples[i * FEATURES + 5]).toBe(1);
+        const shown = windowOf(list.slice(-WINDOW))!;
+        // What the first of them surprised the estimator by is known only to who has seen the one before it.
+        close(samples.subarray((empty + 1) * FEATURES), shown.samples.subarray((empty + 1) * FEATURES), 4);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('says nothing of fewer than four measurements, nor of measurements at one instant', () => {
+    const one: Row = { gap: 64, offset: 0, delay: 0.02, posterior: 0, source: 'a' };
+    expect(windowOf([one, one, one])).toBeUndefined();
+    expect(windowOf([one, one, one, one])).toBeDefined();
+    expect(windowOf([one, { ...one, gap: 0 }, { ...one, gap: 0 }, { ...one, gap: 0 }])).toBeUndefined();
+  });
+});
+
+/** What an estimator that is right about itself would hear. */
+const NORMAL = Array.from({ length: ROWS }, () => LEVELS.map(inverseNormal)).flat();
+
+describe('a correction', () => {
+  test('of nothing leaves the estimate as it is', () => {
+    fc.assert(
+      fc.property(anyEstimate, size(1, 4096), (estimate, spacing) => {
+        const left = corrected(estimate, NORMAL, spacing, 'x');
+        expect(left.offset).toBeCloseTo(estimate.offset, 12);
+        expect(left.drift).toBeCloseTo(estimate.drift, 15);
+        expect(left.quantiles!.at95 * Math.sqrt(left.p00)).toBeCloseTo(1.96 * Math.sqrt(estimate.p00), 4);
+      }),
+    );
+  });
+
+  test('moves the offset by its median, and leaves a covariance behind it whatever it says', () => {
+    const answer = fc.array(finite(-11, 11), { minLength: NORMAL.length, maxLength: NORMAL.length }).map(values => {
+      const sorted: number[] = [];
+      for (let r = 0; r < ROWS; r++) {
+        sorted.push(...values.slice(r * LEVELS.length, (r + 1) * LEVELS.length).sort((x, y) => x - y));
+      }
+      return sorted;
+    });
+    fc.assert(
+      fc.property(anyEstimate, size(1, 4096), answer, (estimate, spacing, values) => {
+        expect(problemWith(values)).toBeUndefined();
+        const moved = corrected(estimate, values, spacing, 'x');
+        expectSound(moved);
+        const by = values[LEVELS.indexOf(0.5)]! * scalesOf(estimate, spacing)[0]!;
+        expect(moved.offset).toBeCloseTo(estimate.offset + by, 9);
+        // Whatever the model says, the bounds that hold for any asymmetry still hold what they held.
+        expect(moved.maxError).toBeGreaterThanOrEqual(estimate.maxError + Math.abs(by) - 1e-12);
+        const wide = widened(moved, 2, 0.5).quantiles!;
+        expect(wide.at95).toBeGreaterThanOrEqual(wide.at68);
+      }),
+    );
+  });
+
+  test('that is no answer is known as such', () => {
+    expect(problemWith(NORMAL)).toBeUndefined();
+    expect(problemWith(NORMAL.slice(1))).toMatch('53 numbers instead of 54');
+    expect(problemWith(NORMAL.map((value, i) => (i === 20 ? Number.NaN : value)))).toBe('not finite');
+    expect(problemWith([...NORMAL].reverse())).toBe('quantiles that cross');
+    expect(problemWith(NORMAL.map(value => value + 13))).toMatch('a correction of 13 deviations');
+  });
+});
+
+describe('conformal calibration', () => {
+  test('finds the factor that intervals lack, and leaves right ones alone', () => {
+    const random = randomStream('1', 'conformal');
+    for (const truth of [0.7, 1, 1.6]) {
+      const factor = new ConformalFactor(0.95);
+      expect(factor.factor).toBe(1);
+      for (let i = 0; i < 200; i++) factor.add((truth * Math.abs(random.normal())) / 1.96);
+      expect(factor.factor).toBeGreaterThan(truth * 0.85);
+      expect(factor.factor).toBeLessThan(truth * 1.2);
+    }
+  });
+
+  test('does not believe a handful of scores', () => {
+    const factor = new ConformalFactor(0.95);
+    for (let i = 0; i < 10; i++) factor.add(50);
+    expect(factor.factor).toBe(1);
+    for (let i = 0; i < 10; i++) factor.add(50);
+    expect(factor.factor).toBeLessThanOrEqual(2.5);
+  });
+});
+
+describe('the gate', () => {
+  test('shuts on a worse score and opens again on a better one', () => {
+    const gate = new Gate();
+    expect(gate.open).toBe(true);
+    for (let i = 0; i < 20; i++) gate.score(1.2, 1, 1);
+    expect(gate.open).toBe(false);
+    for (let i = 0; i < 200; i++) gate.score(0.8, 1, 1);
+    expect(gate.open).toBe(true);
+  });
+
+  test('scores as the pinball loss does: an error costs, and so does a width that was not needed', () => {
+    expect(pinball(0, 1)).toBeLessThan(pinball(0, 2));
+    expect(pinball(3, 1)).toBeGreaterThan(pinball(3, 2));
+    expect(pinball(-3, 1)).toBe(pinball(3, 1));
+  });
+});
+
+describe('the learned estimator', () => {
+  /** 90 polls of a quiet clock; at 50 it is stepped. */
+  const life = (): readonly Measurement[] => {
+    const random = randomStream('1', 'learned');
+    return Array.from({ length: 90 }, (_, i) => {
+      const t = 64 * i + 10;
+      const queue = 1e-3 * random.exponential();
+      return measurementAt(t, 1e-5 * t + (i >= 50 ? 0.3 : 0) + 0.4 * queue, 0.02 + queue);
+    });
+  };
+  const biased = NORMAL.map(value => value + 2);
+
+  test('is shown the same whatever it has answered', () => {
+    const quiet = new LearnedEstimator('counter');
+    const loud = new LearnedEstimator('counter');
+    for (const measurement of life()) {
+      const one = quiet.take(measurement)!;
+      const other = loud.take(measurement)!;
+      expect(other).toEqual(one);
+      quiet.answer(one, undefined);
+      loud.answer(other, biased);
+    }
+    expect(loud.counts.learned + loud.counts.gate + loud.counts['after-step']).toBeGreaterThan(80);
+  });
+
+  test('tells the classical estimate before four measurements, after a step, and for an answer that is none', () => {
+    const estimator = new LearnedEstimator('counter');
+    const by: string[] = [];
+    for (const [i, measurement] of life().entries()) {
+      const question = estimator.take(measurement)!;
+      const answer = estimator.answer(
+        question,
+        i === 70 ? undefined : i === 71 ? biased.map(() => Number.NaN) : NORMAL,
+      );
+      if (answer.by !== 'learned') expect(answer.estimate).toBe(question.classical);
+      by.push(answer.by);
+    }
+    expect(by.slice(0, 3)).toEqual(Array(3).fill('few-measurements'));
+    expect(by.slice(50, 53)).toContain('after-step');
+    expect(by.slice(55, 70).every(one => one === 'learned')).toBe(true);
+    expect(by.slice(70, 72)).toEqual(['no-answer', 'absurd-answer']);
+  });
+});
