@@ -171,7 +171,7 @@ export class Relay {
 
   private async lookUp(): Promise<void> {
     const { host, port } = parseServer(this.upstream, this.upstream);
-    const network = new UdpNetwork().connect({ read: () => ({ wall: 0, counter: 0 }) });
+    const network = new UdpNetwork({ stamps: 'process' }, () => {}).connect({ read: () => ({ wall: 0, counter: 0 }) });
     this.addresses = await network.resolve(host, port);
   }
 
