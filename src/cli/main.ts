@@ -20,17 +20,19 @@ program
   .option('--seed <seed>', "another seed than the scenario's")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option('--report', "show the run as a page: report.html in the run's folder (runs/NAME without --out)")
+  .option('--watch', 'run again whenever a scenario or a plugin file changes')
   .option(
     '--chaos [runs]',
     'with random faults besides, so many times (20): report every timeline that breaks something',
   )
   .option('--shrink', 'with --chaos: reduce each such timeline to a smallest one that still breaks it')
   .option(...plugins)
-  .action(async (files: string[], options) =>
-    options.chaos === undefined
-      ? (await import('./run.js')).run(files, options)
-      : (await import('./chaos.js')).chaos(files, options),
-  );
+  .action(async (files: string[], options) => {
+    if (options.watch) await (await import('./watch.js')).watch(files, options.plugin ?? []);
+    else if (options.chaos === undefined) await (await import('./run.js')).run(files, options);
+    else await (await import('./chaos.js')).chaos(files, options);
+  });
 
 program
   .command('replay')
@@ -58,6 +60,17 @@ program
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .option(...plugins)
   .action(async (inputs: string[], options) => (await import('./compare.js')).compare(inputs, options));
+
+program
+  .command('report')
+  .description('show finished runs: one self-contained page, or its charts as pictures')
+  .argument('<run-dir...>', 'folders of finished runs (run, replay or live with --out DIR)')
+  .option('--format <format>', 'html, svg or png', 'html')
+  .option('--out <path>', "the page's file, or the pictures' folder; left out: in the run's folder")
+  .option('--chart <name...>', 'only these pictures: error, error-panels, distribution, cdf, adev, tdev, mtie, …')
+  .option('--theme <theme>', 'light (unless told otherwise) or dark, for pictures; the page has both')
+  .option('--utc', 'time of day instead of time in the run, for pictures; the page has both')
+  .action(async (folders: string[], options) => (await import('./report.js')).report(folders, options));
 
 program
   .command('live')

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
@@ -42,6 +42,17 @@ export async function parseScenario(
 
 /** More than this is a circle. */
 const DEEPEST = 8;
+
+/** The files of the scenario that one extends, of the one that that extends, and so on, as far as they can be read. */
+export function extendedFiles(file: string): readonly string[] {
+  const files: string[] = [];
+  for (let from = file; files.length < DEEPEST && existsSync(from); from = files.at(-1)!) {
+    const base = extensionOf(readText(from));
+    if (base === undefined) break;
+    files.push(join(dirname(from), base));
+  }
+  return files;
+}
 
 /** The texts of the scenario that one extends, of the one that that extends, and so on. */
 function basesOf(text: string, file: string): readonly string[] {

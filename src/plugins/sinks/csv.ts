@@ -34,9 +34,9 @@ const PIPELINES = 'pipelines/';
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
  * `estimates-NAME.csv`, one row a round. Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
- * told before it was used. `events.csv` holds what the pipelines' plugins reported, `world-events.csv` what sources, sinks
- * and the network of a real world did (a replay has none of them). Numbers are written so that they read back as the same
- * doubles.
+ * told before it was used. `events.csv` holds what the pipelines' plugins reported and when simulated faults began and
+ * ended, `world-events.csv` what sources, sinks and the network of a real world reported (a replay has none of them).
+ * Numbers are written so that they read back as the same doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
 export class CsvSink implements Sink {
@@ -97,7 +97,8 @@ export class CsvSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    const file = part.startsWith(PIPELINES) ? 'events' : this.world === 'real' ? 'world-events' : undefined;
+    const file =
+      part.startsWith(PIPELINES) || this.isFault(what) ? 'events' : this.world === 'real' ? 'world-events' : undefined;
     if (file !== undefined) this.file(file, EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
@@ -125,6 +126,10 @@ export class CsvSink implements Sink {
 
   finish(): void {
     for (const file of this.files.values()) file.close();
+  }
+
+  private isFault(what: string): boolean {
+    return this.world === 'simulated' && (what === 'begins' || what === 'ends');
   }
 
   private file(name: string, columns: string, comment?: string): CsvFile {

@@ -14,6 +14,8 @@ const summary: PipelineSummary = {
   reference: 'truth',
   behaviour: {
     within: 1e-3,
+    worst: { at: 100, error: 1e-3 },
+    course: { from: 0, step: 4, largest: [1e-3] },
     convergedBy: 200,
     largestBackwardStep: 1e-3,
     drift: { rms: 1e-8, max: 1e-7 },
