@@ -1,5 +1,5 @@
 import { type BoundedTime, bounded } from '../core/serving/record.js';
-import type { HttpOptions, TimeTeller } from './client.js';
+import type { HttpOptions, TimeTeller } from './teller.js';
 import { TimeUnknownError } from './time-unknown.js';
 
 /**

@@ -1,6 +1,6 @@
 import { type BoundedTime, type TimeRecord, timeAt } from '../core/serving/record.js';
 import { SharedRecordReader } from '../platform/shared-record.js';
-import type { TimeTeller } from './client.js';
+import type { TimeTeller } from './teller.js';
 import { TimeUnknownError } from './time-unknown.js';
 
 /** Two clocks are never read at quite the same instant; a machine that was suspended was so for longer. Nanoseconds. */
