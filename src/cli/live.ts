@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { InputError } from '../core/errors.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { type Demo, startDemo } from './demo.js';
@@ -17,8 +17,11 @@ export interface LiveOptions extends AskingOptions {
   readonly for?: string;
   readonly pipeline?: readonly string[];
   readonly validation?: boolean;
+  readonly sink?: readonly string[];
   readonly out?: string;
   readonly json?: boolean;
+  /** The Model Context Protocol is spoken on standard input and output, until the input ends. */
+  readonly mcp?: boolean;
   readonly plugin?: readonly string[];
 }
 
@@ -49,6 +52,7 @@ const ANSWERED = [
   'demo',
   'validation',
   'http',
+  'sink',
 ] as const;
 
 /** `escapement live`: pipelines on this machine's clock against real servers. */
@@ -135,7 +139,7 @@ async function byOptions(options: LiveOptions): Promise<void> {
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
-    const duration = asked ?? (demo && DEMO_DURATION);
+    const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
     await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration }, demo);
   } finally {
     demo?.close();
@@ -152,7 +156,7 @@ async function watch(
   demo: Demo | undefined,
 ): Promise<void> {
   const { source, pipelines, duration } = run;
-  const { json } = options;
+  const { json, mcp } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
@@ -160,15 +164,21 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: source },
     pipelines,
-    sinks: [...viewOf(options, demo), ...(options.http === undefined ? [] : [httpSink(options.http)])],
+    sinks: [
+      ...viewOf(options, demo),
+      ...(options.http === undefined ? [] : [httpSink(options.http)]),
+      ...(options.sink ?? []).map(sinkOf),
+      ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : []),
+    ],
   });
-  // Where standard output is one JSON document, the demo's servers are told on the other.
-  if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
+  // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
+  if (demo !== undefined) (json || mcp ? process.stderr : process.stdout).write(`${demo.description}\n`);
   const service = serviceOptions(options);
   const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
     ...service,
     ...(demo && { extraSinks: [...(service.extraSinks ?? []), demo.judge] }),
   });
+  if (mcp) return;
   if (!json && demo !== undefined && demo.judge.lines.length > 0) {
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
   }
@@ -176,7 +186,22 @@ async function watch(
 }
 
 /** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
-function viewOf({ json, quiet, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
+function viewOf({ json, quiet, validation, mcp }: LiveOptions, demo: Demo | undefined): readonly object[] {
   if (validation) return [{ use: 'validation-csv' }];
-  return json || quiet ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
+  if (json || quiet) return [];
+  return [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
+}
+
+/** A sink by its name, or as a scenario has it: NAME, or { use: NAME, … }. */
+function sinkOf(text: string): unknown {
+  const wanted = `expected the name of a sink, or YAML such as '{ use: ntp-server, port: 1123 }', found '${text}'`;
+  let sink: unknown;
+  try {
+    sink = parse(text);
+  } catch {
+    throw new InputError('--sink', wanted);
+  }
+  const named = typeof sink === 'string' || (typeof sink === 'object' && sink !== null && 'use' in sink);
+  if (!named) throw new InputError('--sink', wanted);
+  return sink;
 }

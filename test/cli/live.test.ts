@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyUnreachable } from '../../src/cli/internet.js';
-import { NtpServer } from '../../src/cli/ntp-server.js';
 import type { RunSummary } from '../../src/core/contracts/index.js';
 import { SystemClock } from '../../src/plugins/clocks/system.js';
+import { NtpServer } from '../../src/plugins/sinks/ntp-server.js';
 import { escapement, start } from '../support/cli.js';
 import { scratch } from '../support/escapement.js';
 

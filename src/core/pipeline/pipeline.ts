@@ -193,6 +193,7 @@ export class Pipeline {
     for (const measurement of observed) this.observed.add(measurement);
     for (const measurement of latest) this.latest.set(measurement.source, measurement);
     this.posterior = posterior ?? undefined;
+    this.anchor = this.posterior?.anchor;
     this.inForce = inForce ?? undefined;
   }
 
