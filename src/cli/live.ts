@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import type { Sink } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
 import { type AskingOptions, liveSource, seconds } from './live-source.js';
 import { makeSink } from './make-sink.js';
-import { namedPipelines } from './pipelines.js';
+import { namedPipelines, packageRoot } from './pipelines.js';
 import { filesOf, openScenario, parseScenario } from './scenario-files.js';
 import { keepGoing, type Served, type ServiceOptions } from './service.js';
 
@@ -18,6 +19,8 @@ export interface LiveOptions extends AskingOptions {
   readonly pipeline?: readonly string[];
   readonly validation?: boolean;
   readonly sink?: readonly string[];
+  /** A TCP port, or true for the usual one. */
+  readonly dashboard?: string | true;
   readonly out?: string;
   readonly json?: boolean;
   /** The Model Context Protocol is spoken on standard input and output, until the input ends. */
@@ -53,6 +56,7 @@ const ANSWERED = [
   'validation',
   'http',
   'sink',
+  'dashboard',
 ] as const;
 
 /** `escapement live`: pipelines on this machine's clock against real servers. */
@@ -135,12 +139,13 @@ async function byOptions(options: LiveOptions): Promise<void> {
   liveSource(servers, options);
   const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
   const pipelines = await namedPipelines(names, options.plugin);
+  const http = httpOf(options);
   if (!options.demo && options.server === undefined) await expectInternet();
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
-    await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration }, demo);
+    await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration, http }, demo);
   } finally {
     demo?.close();
   }
@@ -152,10 +157,11 @@ async function watch(
     readonly source: object;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
+    readonly http: object | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { source, pipelines, duration } = run;
+  const { source, pipelines, duration, http } = run;
   const { json, mcp } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
@@ -166,17 +172,22 @@ async function watch(
     pipelines,
     sinks: [
       ...viewOf(options, demo),
-      ...(options.http === undefined ? [] : [httpSink(options.http)]),
+      ...(http === undefined ? [] : [http]),
       ...(options.sink ?? []).map(sinkOf),
       ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : []),
     ],
   });
   // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
-  if (demo !== undefined) (json || mcp ? process.stderr : process.stdout).write(`${demo.description}\n`);
+  const people = json || mcp ? process.stderr : process.stdout;
+  if (demo !== undefined) people.write(`${demo.description}\n`);
   const service = serviceOptions(options);
   const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
     ...service,
-    ...(demo && { extraSinks: [...(service.extraSinks ?? []), demo.judge] }),
+    extraSinks: [
+      ...(service.extraSinks ?? []),
+      ...(demo === undefined ? [] : [demo.judge]),
+      ...(options.dashboard === undefined ? [] : [announcer(people)]),
+    ],
   });
   if (mcp) return;
   if (!json && demo !== undefined && demo.judge.lines.length > 0) {
@@ -190,6 +201,31 @@ function viewOf({ json, quiet, validation, mcp }: LiveOptions, demo: Demo | unde
   if (validation) return [{ use: 'validation-csv' }];
   if (json || quiet) return [];
   return [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
+}
+
+/** The HTTP server that was asked for, with the dashboard's page or without it. */
+function httpOf({ http, dashboard }: LiveOptions): object | undefined {
+  const sink = http === undefined ? undefined : httpSink(http);
+  if (dashboard === undefined) return sink;
+  const page = join(packageRoot(), 'dist', 'web', 'dashboard.html');
+  const port = dashboard === true ? undefined : Number(dashboard);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
+    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(dashboard)}'`);
+  }
+  if (port !== undefined && sink !== undefined) {
+    throw new InputError('--dashboard', 'has no port of its own beside --http', '--dashboard alone serves its page there');
+  }
+  return { use: 'http', ...sink, ...(port !== undefined && { port }), page };
+}
+
+/** Says where the page is once its server listens: the port may have been left to the system. */
+function announcer(stream: NodeJS.WriteStream): Sink {
+  return {
+    event: ({ what }) => {
+      const url = /^listens on (http:\S+)$/.exec(what)?.[1];
+      if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
+    },
+  };
 }
 
 /** A sink by its name, or as a scenario has it: NAME, or { use: NAME, … }. */

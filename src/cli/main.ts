@@ -95,6 +95,7 @@ program
     '--sink <name|yaml...>',
     "who is told: sinks (escapement plugins sink), e.g. '{ use: ntp-server, port: 1123 }'",
   )
+  .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
