@@ -1,8 +1,6 @@
 /** What the benchmarks in bench/ and the plots in docs/ use of the built command. */
-/** What the benchmarks in bench/ use of the built command. */
 
 export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
-export { NtpServer } from './cli/ntp-server.js';
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';
@@ -24,3 +22,4 @@ export { RealtimeScheduler } from './core/world/realtime-scheduler.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';
+export { NtpServer } from './plugins/sinks/ntp-server.js';

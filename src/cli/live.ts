@@ -71,7 +71,12 @@ export async function live(config: string | undefined, options: LiveOptions): Pr
 /** A configuration is a scenario in the real world. */
 async function configured(file: string, options: LiveOptions): Promise<void> {
   const other = ANSWERED.find(name => options[name] !== undefined);
-  if (other !== undefined) throw new InputError(`--${other.replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`, `${file} says that`, 'leave out one of the two');
+  if (other !== undefined)
+    throw new InputError(
+      `--${other.replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`,
+      `${file} says that`,
+      'leave out one of the two',
+    );
   const asked = options.for === undefined ? undefined : seconds('--for', options.for);
   const load = async (): Promise<LoadedScenario> => {
     const loaded = await openScenario(file, options.plugin);
@@ -213,7 +218,11 @@ function httpOf({ http, dashboard }: LiveOptions): object | undefined {
     throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(dashboard)}'`);
   }
   if (port !== undefined && sink !== undefined) {
-    throw new InputError('--dashboard', 'has no port of its own beside --http', '--dashboard alone serves its page there');
+    throw new InputError(
+      '--dashboard',
+      'has no port of its own beside --http',
+      '--dashboard alone serves its page there',
+    );
   }
   return { use: 'http', ...sink, ...(port !== undefined && { port }), page };
 }

@@ -142,7 +142,7 @@ program
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option(...plugins)
   .action(async options =>
-    (await import('./live.js')).live({ ...options, mcp: true, pipeline: [options.pipeline ?? 'default'] }),
+    (await import('./live.js')).live(undefined, { ...options, mcp: true, pipeline: [options.pipeline ?? 'default'] }),
   );
 
 program
