@@ -18,6 +18,7 @@ export interface LiveOptions {
   readonly demo?: boolean;
   /** A TCP port, or true for the usual one. */
   readonly dashboard?: string | true;
+  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   readonly plugin?: readonly string[];
@@ -85,10 +86,7 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: [
-      ...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }]),
-      ...(dashboard === undefined ? [] : [dashboard]),
-    ],
+    sinks: [...viewOf(options, demo), ...(dashboard === undefined ? [] : [dashboard])],
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
@@ -96,7 +94,7 @@ async function watch(
     ...options,
     extraSinks: [
       ...(demo === undefined ? [] : [demo.judge]),
-      ...(dashboard === undefined ? [] : [announcer(json ? process.stderr : process.stdout)]),
+      ...(dashboard === undefined ? [] : [announcer(json || options.validation ? process.stderr : process.stdout)]),
     ],
   });
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
@@ -128,6 +126,12 @@ function announcer(stream: NodeJS.WriteStream): Sink {
       if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
     },
   };
+}
+
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
 }
 
 function seconds(option: string, value: string): number {
