@@ -191,7 +191,7 @@ async function watch(
     extraSinks: [
       ...(service.extraSinks ?? []),
       ...(demo === undefined ? [] : [demo.judge]),
-      ...(options.dashboard === undefined ? [] : [announcer(people)]),
+      ...(options.dashboard === undefined ? [] : [announcer(options.validation ? process.stderr : people)]),
     ],
   });
   if (mcp) return;
