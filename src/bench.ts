@@ -1,5 +1,4 @@
 /** What the benchmarks in bench/ and the plots in docs/ use of the built command. */
-/** What the benchmarks in bench/ use of the built command. */
 
 export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
 export { namedPipelines } from './cli/pipelines.js';
