@@ -10,6 +10,7 @@ import { parseScenario } from './scenario-files.js';
 export interface LiveOptions extends AskingOptions {
   readonly for?: string;
   readonly pipeline?: readonly string[];
+  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   readonly plugin?: readonly string[];
@@ -70,7 +71,7 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: source },
     pipelines,
-    sinks: json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }],
+    sinks: viewOf(options, demo),
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
@@ -87,4 +88,10 @@ async function watch(
     process.stderr.write('escapement: live: no server gave a usable answer\n');
     process.exitCode = 1;
   }
+}
+
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
 }
