@@ -20,6 +20,7 @@ export interface LiveOptions {
   readonly pipeline?: readonly string[];
   readonly interval?: string;
   readonly demo?: boolean;
+  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   readonly plugin?: readonly string[];
@@ -148,7 +149,7 @@ async function watch(
   demo: Demo | undefined,
 ): Promise<void> {
   const { servers, interval, pipelines, duration } = run;
-  const { json, quiet } = options;
+  const { json } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
@@ -156,10 +157,7 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: [
-      ...(json || quiet ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }]),
-      ...(options.http === undefined ? [] : [httpSink(options.http)]),
-    ],
+    sinks: viewOf(options, demo),
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
@@ -172,6 +170,14 @@ async function watch(
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
   }
   ended(served, options);
+}
+
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, quiet, validation, http }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  const served = http === undefined ? [] : [httpSink(http)];
+  if (quiet) return served;
+  if (validation) return [{ use: 'validation-csv' }, ...served];
+  return [...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }]), ...served];
 }
 
 function seconds(option: string, value: string): number {

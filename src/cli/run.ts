@@ -4,6 +4,7 @@ import type { KeptState } from '../core/experiment/keeping.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { type RunHandle, runScenario } from '../core/experiment/run.js';
 import { PHASE } from '../core/pipeline/phases.js';
+import type { PluginChoice } from '../core/plugin/registry.js';
 import { makeSink } from './make-sink.js';
 import { OutputDirectory } from './output-directory.js';
 import { openRecording } from './recordings.js';
@@ -85,6 +86,13 @@ function withAbsolutePaths({ scenario, file }: LoadedScenario): LoadedScenario['
   return { ...scenario, world: { ...rest, ...paths } };
 }
 
+/** A scenario's sink without what it prints for people: none, where it does nothing else. */
+function silent(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
+  if (sink.use === 'log' || sink.use === 'table') return [];
+  if (sink.use !== 'validation-csv') return [sink];
+  return hasFolder ? [{ ...sink, print: false }] : [];
+}
+
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
 export async function execute(loaded: LoadedScenario, options: ExecuteOptions): Promise<RunSummary> {
   const { file } = loaded;
@@ -115,10 +123,12 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
   if (!options.json && !options.quiet) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
-    for (const use of [view, 'table']) if (!chosen.has(use)) sinks.push(makeSink(use, undefined));
+    const watched = view === 'log' && chosen.has('validation-csv');
+    for (const use of [view, 'table'])
+      if (!chosen.has(use) && !(use === view && watched)) sinks.push(makeSink(use, undefined));
   }
   // Where standard output is one JSON document, what a scenario would write there for people is left out.
-  const quiet = { ...scenario, sinks: scenario.sinks.filter(({ use }) => use !== 'log' && use !== 'table') };
+  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => silent(sink, output !== undefined)) };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();

@@ -116,6 +116,8 @@ export class Pipeline {
   private readonly context: History;
   private phase: Phase = 'running';
   private posterior: Estimate | undefined;
+  /** The last measurement that was believed, as a place to walk from. */
+  private anchor: Anchor | undefined;
   /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
   private prediction: Estimate | undefined;
   private inForce: Estimate | undefined;
@@ -191,6 +193,7 @@ export class Pipeline {
     for (const measurement of observed) this.observed.add(measurement);
     for (const measurement of latest) this.latest.set(measurement.source, measurement);
     this.posterior = posterior ?? undefined;
+    this.anchor = posterior?.anchor;
     this.inForce = inForce ?? undefined;
   }
 
@@ -264,8 +267,7 @@ export class Pipeline {
       this.phase === 'running' && corrector.refine !== undefined
         ? this.guard('corrector', () => corrector.refine!(prediction, this.history))
         : prediction;
-    const anchor = this.posterior?.anchor;
-    this.serve(anchor === undefined ? refined : anchorAt(refined, anchor));
+    this.serve(this.anchor === undefined ? refined : anchorAt(refined, this.anchor));
   }
 
   /** UTC has leapt, say: all that was measured or is believed counts `by` seconds more, give or take `deviation`. */
@@ -273,6 +275,7 @@ export class Pipeline {
     const { timekeeper, level } = this.parts;
     const previous = this.inForce;
     this.posterior = this.posterior && shifted(this.posterior, by, deviation);
+    this.anchor = this.anchor && { at: this.anchor.at, time: this.anchor.time + by };
     this.prediction = this.prediction && shifted(this.prediction, by, deviation);
     this.inForce = previous && shifted(previous, by, deviation);
     if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, previous, this.world.clock.read(), level);
@@ -427,14 +430,14 @@ export class Pipeline {
         ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
         : undefined;
       this.measurements.add(measurement);
+      if (!isDeclined(answer)) this.anchor = this.anchorOf(measurement);
       if (answer !== undefined && !isDeclined(answer)) {
-        this.adopt(answer, this.anchorOf(measurement));
+        this.adopt(answer);
         done(prior, undefined);
         return;
       }
-      const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
       const again = (estimate: Estimate | undefined): void => {
-        this.adopt(estimate, anchor);
+        this.adopt(estimate);
         done(prior, answer?.declined);
       };
       // A predictor with an interval of its own may be slow: no measurement waits for it.
@@ -502,10 +505,10 @@ export class Pipeline {
     });
   }
 
-  private adopt(estimate: Estimate | undefined, anchor: Anchor | undefined): void {
+  private adopt(estimate: Estimate | undefined): void {
     if (estimate === undefined) return;
     this.check(estimate);
-    this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
+    this.posterior = this.anchor === undefined ? estimate : anchorAt(estimate, this.anchor);
     this.serve(this.posterior);
   }
 
