@@ -4,16 +4,14 @@
 // three of them at once, the processors filled, the service stopped by SIGSTOP, its wall clock stepped (in its own eyes
 // only). Exit code 1 where a limit is broken. --short: seconds instead of minutes, and only what must hold on any
 // machine: no crash, bounds true, liar named.
-import { execFileSync, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NtpServer, SystemClock } from '../dist/bench.js';
+import { answering, Chronyd, clear, folder, freeTcpPort, freeUdpPort, run } from './loopback.js';
 
 const { values } = parseArgs({
   options: {
@@ -23,11 +21,6 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
   },
 });
-const CHRONYD = '/usr/sbin/chronyd';
-if (!existsSync(CHRONYD)) {
-  process.stderr.write(`bench/soak.js: ${CHRONYD} is not there (apt-get install chrony)\n`);
-  process.exit(2);
-}
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 const LIE = 0.1;
@@ -43,62 +36,6 @@ const LOOK = values.short ? 100 : 200;
 
 /** The issue's limits, seconds, and polls. */
 const LIMITS = { idle: 200e-6, p99: 300e-6, worst: 2e-3, back: 200e-6, polls: 5 };
-
-const folder = mkdtempSync(join(tmpdir(), 'escapement-soak-'));
-const children = new Set();
-
-async function freeUdpPort() {
-  const socket = createSocket('udp4');
-  await new Promise(done => socket.bind(0, '127.0.0.1', done));
-  const { port } = socket.address();
-  await new Promise(done => socket.close(done));
-  return port;
-}
-
-async function freeTcpPort() {
-  const server = createServer();
-  await new Promise(done => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise(done => server.close(done));
-  return port;
-}
-
-function run(command, args, options = {}) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
-  child.log = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', data => {
-      child.log += data;
-    });
-  }
-  children.add(child);
-  child.ended = new Promise(done => child.once('exit', (code, signal) => done({ code, signal })));
-  child.ended.then(() => children.delete(child));
-  return child;
-}
-
-/** A real server that can be killed and started again on its port. */
-class Chronyd {
-  constructor(port) {
-    this.port = port;
-    const name = join(folder, `chronyd-${port}`);
-    this.file = `${name}.conf`;
-    const user = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim();
-    const lines = [`port ${port}`, 'bindaddress 127.0.0.1', 'allow 127.0.0.1', 'cmdport 0', `user ${user}`];
-    lines.push(`pidfile ${name}.pid`, `bindcmdaddress ${name}.sock`, 'local stratum 8', '');
-    writeFileSync(this.file, lines.join('\n'));
-  }
-
-  start() {
-    this.child = run(CHRONYD, ['-x', '-d', '-f', this.file]);
-  }
-
-  async kill() {
-    this.child.kill('SIGKILL');
-    await this.child.ended;
-    rmSync(this.file.replace('.conf', '.pid'), { force: true });
-  }
-}
 
 const clock = new SystemClock({ through: 'auto' });
 const epoch = Number(clock.epoch / 1_000_000_000n);
@@ -231,15 +168,7 @@ async function main() {
   service.ended.then(({ code, signal }) => {
     if (looking) failures.push(`the service ended: ${code ?? signal}: ${service.log}`);
   });
-  for (let i = 0; ; i++) {
-    const ok = await fetch(`${base}/healthz`).then(
-      reply => reply.ok,
-      () => false,
-    );
-    if (ok) break;
-    if (i > 300) throw new Error(`the service does not come up: ${service.log}`);
-    await sleep(100);
-  }
+  await answering(base, service);
   say(
     `three chronyd and a liar by ${1000 * LIE} ms, a question each every ${POLL} s; ${cpus().length} processors, load ` +
       `${loadavg()[0].toFixed(1)} at the start`,
@@ -299,11 +228,7 @@ try {
   failures.push(String(error?.stack ?? error));
 } finally {
   looking = false;
-  for (const child of children) {
-    child.kill('SIGCONT');
-    child.kill('SIGKILL');
-  }
-  rmSync(folder, { recursive: true, force: true });
+  clear();
 }
 
 const broken = [...failures];

@@ -193,7 +193,7 @@ export class Pipeline {
     for (const measurement of observed) this.observed.add(measurement);
     for (const measurement of latest) this.latest.set(measurement.source, measurement);
     this.posterior = posterior ?? undefined;
-    this.anchor = this.posterior?.anchor;
+    this.anchor = posterior?.anchor;
     this.inForce = inForce ?? undefined;
   }
 
@@ -274,8 +274,8 @@ export class Pipeline {
   private leap(by: number, deviation = 0): void {
     const { timekeeper, level } = this.parts;
     const previous = this.inForce;
-    this.anchor = this.anchor && { at: this.anchor.at, time: this.anchor.time + by };
     this.posterior = this.posterior && shifted(this.posterior, by, deviation);
+    this.anchor = this.anchor && { at: this.anchor.at, time: this.anchor.time + by };
     this.prediction = this.prediction && shifted(this.prediction, by, deviation);
     this.inForce = previous && shifted(previous, by, deviation);
     if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, previous, this.world.clock.read(), level);
