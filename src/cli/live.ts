@@ -14,6 +14,7 @@ export interface LiveOptions {
   readonly pipeline?: readonly string[];
   readonly interval?: string;
   readonly demo?: boolean;
+  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   readonly plugin?: readonly string[];
@@ -79,7 +80,7 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }],
+    sinks: viewOf(options, demo),
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
@@ -96,6 +97,12 @@ async function watch(
     process.stderr.write('escapement: live: no server gave a usable answer\n');
     process.exitCode = 1;
   }
+}
+
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
 }
 
 function seconds(option: string, value: string): number {
