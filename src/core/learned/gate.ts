@@ -1,9 +1,12 @@
 /** How fast a score is forgotten, for each scored measurement's worth. */
 const FORGETTING = 0.985;
 /** Worth of scored measurements from which on the comparison counts. */
-const ENOUGH = 10;
-/** How many standard errors worse it has to be: the model has been right on thousands of clocks before this one. */
-const SURE = 2;
+const ENOUGH = 3;
+/**
+ * How many standard errors worse it has to be. Errors of successive answers are alike, so that there is less evidence than
+ * there are scores; and the model has been right on thousands of clocks before this one.
+ */
+const SURE = 4;
 
 /** Pinball loss of a normal quantile forecast at the median and at 95 %, of an error and the half-width told for it. */
 export function pinball(error: number, half95: number): number {
@@ -14,7 +17,7 @@ export function pinball(error: number, half95: number): number {
 
 /**
  * Whether the learned answers may be told: shut where their running score is worse than the classical one's on the same
- * measurements by more than chance makes it, and open again where it is better. A measurement counts by how much it
+ * measurements by more than chance makes it, and open again where that is no longer so. A measurement counts by how much it
  * can tell: the noise that its delay admits beside the uncertainty of what is judged.
  *
  * The running mean of the difference is Σ wᵢdᵢ/Σ wᵢ, its variance Σ wᵢ²(dᵢ − d̄)²/(Σ wᵢ)², all sums forgetting.
@@ -42,7 +45,7 @@ export class Gate {
     const spread = this.square2 - 2 * mean * this.sum2 + mean ** 2 * this.worth2;
     const error = Math.sqrt(Math.max(0, spread)) / this.worth;
     if (mean > SURE * error) this.open = false;
-    else if (mean < 0) this.open = true;
+    else if (mean < error) this.open = true;
   }
 
   clear(): void {
