@@ -148,7 +148,13 @@ try {
       sinks: [{ use: 'http', port }],
     }),
   );
-  const service = run(process.execPath, [...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/h6b/prof'] : []), join(here, '../bin/escapement.js'), 'live', file, '--quiet']);
+  const service = run(process.execPath, [
+    ...(process.env.PROF ? ['--cpu-prof', '--cpu-prof-dir=/tmp/h6b/prof'] : []),
+    join(here, '../bin/escapement.js'),
+    'live',
+    file,
+    '--quiet',
+  ]);
   await answering(base, service);
   await sleep(20_000);
   const now = () => Date.now() / 1000;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Sink } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { isLoopback, parseServer } from '../core/ntp/server-address.js';
@@ -7,7 +8,7 @@ import { formatDuration, parseQuantity } from '../core/quantity.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
 import { makeSink } from './make-sink.js';
-import { namedPipelines } from './pipelines.js';
+import { namedPipelines, packageRoot } from './pipelines.js';
 import { filesOf, openScenario, parseScenario } from './scenario-files.js';
 import { keepGoing, type Served, type ServiceOptions } from './service.js';
 
@@ -20,6 +21,8 @@ export interface LiveOptions {
   readonly pipeline?: readonly string[];
   readonly interval?: string;
   readonly demo?: boolean;
+  /** A TCP port, or true for the usual one. */
+  readonly dashboard?: string | true;
   readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
@@ -44,7 +47,7 @@ const WARM_UP = 10;
 const LINGER = 200;
 
 /** Options that a configuration answers itself. */
-const ANSWERED = ['server', 'pipeline', 'interval', 'demo', 'http'] as const;
+const ANSWERED = ['server', 'pipeline', 'interval', 'demo', 'http', 'dashboard'] as const;
 
 /** `escapement live`: pipelines on this machine's clock against real servers. */
 export async function live(config: string | undefined, options: LiveOptions): Promise<void> {
@@ -127,12 +130,13 @@ async function byOptions(options: LiveOptions): Promise<void> {
   if (!options.demo) checkEtiquette(servers, interval);
   const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
   const pipelines = await namedPipelines(names, options.plugin);
+  const dashboard = options.dashboard === undefined ? undefined : dashboardSink(options.dashboard, options.http);
   if (!options.demo && options.server === undefined) await expectInternet();
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && DEMO_DURATION);
-    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration }, demo);
+    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration, dashboard }, demo);
   } finally {
     demo?.close();
   }
@@ -145,10 +149,11 @@ async function watch(
     readonly interval: number;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
+    readonly dashboard: object | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { servers, interval, pipelines, duration } = run;
+  const { servers, interval, pipelines, duration, dashboard } = run;
   const { json } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
@@ -157,14 +162,18 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: viewOf(options, demo),
+    sinks: [...viewOf(options, demo), ...(dashboard === undefined ? [] : [dashboard])],
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
   const service = serviceOptions(options);
   const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
     ...service,
-    ...(demo && { extraSinks: [...(service.extraSinks ?? []), demo.judge] }),
+    extraSinks: [
+      ...(service.extraSinks ?? []),
+      ...(demo === undefined ? [] : [demo.judge]),
+      ...(dashboard === undefined ? [] : [announcer(json || options.validation ? process.stderr : process.stdout)]),
+    ],
   });
   if (!json && demo !== undefined && demo.judge.lines.length > 0) {
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
@@ -172,9 +181,30 @@ async function watch(
   ended(served, options);
 }
 
+/** The page and what it asks for, on loopback. */
+function dashboardSink(asked: string | true, http: string | true | undefined): object {
+  const port = asked === true ? undefined : Number(asked);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
+    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(asked)}'`);
+  }
+  const page = join(packageRoot(), 'dist', 'web', 'dashboard.html');
+  return { ...httpSink(http ?? true), ...(port !== undefined && { port }), page };
+}
+
+/** Says where the page is once its server listens: the port may have been left to the system. */
+function announcer(stream: NodeJS.WriteStream): Sink {
+  return {
+    event: ({ what }) => {
+      const url = /^listens on (http:\S+)$/.exec(what)?.[1];
+      if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
+    },
+  };
+}
+
 /** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
-function viewOf({ json, quiet, validation, http }: LiveOptions, demo: Demo | undefined): readonly object[] {
-  const served = http === undefined ? [] : [httpSink(http)];
+function viewOf(options: LiveOptions, demo: Demo | undefined): readonly object[] {
+  const { json, quiet, validation, http, dashboard } = options;
+  const served = http === undefined || dashboard !== undefined ? [] : [httpSink(http)];
   if (quiet) return served;
   if (validation) return [{ use: 'validation-csv' }, ...served];
   return [...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }]), ...served];

@@ -83,6 +83,7 @@ program
   .option('--http [[address:]port]', 'serve the time over HTTP; left out: not, without a port: 127.0.0.1:8623')
   .option('--state <file>', 'keep what is learned here, and go on from it')
   .option('--quiet', 'print events only')
+  .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
