@@ -32,7 +32,7 @@ export interface LiveOptions extends AskingOptions {
 const POOL = ['0.pool.ntp.org', '1.pool.ntp.org', '2.pool.ntp.org', '3.pool.ntp.org'];
 
 /** The first one's verdicts are what the live view shows of a round. */
-const PIPELINES = ['kalman-median', 'offset-only', 'kalman-drift'];
+const PIPELINES = ['default', 'kalman-median', 'offset-only'];
 
 const DEMO_DURATION = 30;
 
