@@ -79,6 +79,7 @@ program
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
   .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
