@@ -73,6 +73,12 @@ const FIRST = 8;
 /** As many are kept for that, of all sources. */
 const BEGINNING = 64;
 
+/**
+ * One exchange makes "delays say nothing" so much likelier at the most (nats): a dozen exchanges on a new route look
+ * like that, too, and must not undo what is known of the wander.
+ */
+const DEAF_GAIN = 0.2;
+
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
 
@@ -103,7 +109,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread: 0.94,
+  spread: 0.93,
   maxSources: 8,
   window: 512,
 };
@@ -363,12 +369,19 @@ export class EnsembleEstimator {
     source.scatter.add(o.at, o.offset);
     const scatter = Math.hypot(source.scatter.deviation(Math.max(o.delay / 2, noise)), noise);
     const queued = this.#uses('queue-likelihood');
-    const update: PhaseUpdate = (mean, variance, weight, member) =>
-      hypotheses[member]!.delaysTell === false
-        ? this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8)
-        : queued
-          ? this.#likelihood.update(mean, variance, weight)
-          : this.#likelihood.updateNormal(mean, variance, Math.hypot(excess / Math.sqrt(12), noise), true);
+    let heard = Number.NEGATIVE_INFINITY;
+    const update: PhaseUpdate = (mean, variance, weight, member) => {
+      if (hypotheses[member]!.delaysTell === false) {
+        const deaf = this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8);
+        deaf.logEvidence = Math.min(deaf.logEvidence, heard + DEAF_GAIN);
+        return deaf;
+      }
+      const told = queued
+        ? this.#likelihood.update(mean, variance, weight)
+        : this.#likelihood.updateNormal(mean, variance, Math.hypot(excess / Math.sqrt(12), noise), true);
+      heard = Math.max(heard, told.logEvidence);
+      return told;
+    };
 
     // A step is the only explanation left when the residual is many times what queueing and drift allow.
     const sd = Math.sqrt(before.variance + noise * noise);
@@ -469,10 +482,10 @@ export class EnsembleEstimator {
       if (s.ghost) s.trusted = this.#sources.some(o => !o.ghost && o.name === s.name && o.trusted);
     }
     const chosen = [...Array(n).keys()].filter(i => this.#sources[i]!.trusted);
-    // A route that was left was right, as far as one could tell; the one that replaced it is as likely biased as not.
+    // A route that was left was right, as far as one could tell.
     const shares = chosen.map(i => {
       const s = this.#sources[i]!;
-      return s.ghost ? ghostShare : s.rerouted > 0 ? 0.5 : biasShare;
+      return s.ghost ? ghostShare : biasShare;
     });
     const result = consensus(
       chosen.map(i => mean[2 + i]!),

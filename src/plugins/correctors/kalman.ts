@@ -9,6 +9,7 @@ import {
   type Snapshot,
   timeOn,
 } from '../../core/contracts/index.js';
+import { WanderWatch } from '../../core/estimation/wander-watch.js';
 import { DriftMemory } from '../../core/pipeline/drift-memory.js';
 import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -22,10 +23,13 @@ const Options = z.strictObject({
     .min(1)
     .default(2)
     .meta({ description: 'This many outliers in a row to one side are a step of the clock.' }),
+  adapt: z.boolean().default(true).meta({
+    description:
+      "Learn the random walk of the clock's frequency from how well it is foreseen; else the predictor's holds.",
+  }),
 });
 
-const State = z.strictObject({ outliers: z.int().min(0), side: z.number() });
-const VERSION = 1;
+const VERSION = 2;
 /** A drift is known once its deviation is under this share of what it is for a clock that nothing is known of. */
 const KNOWN = 0.05;
 
@@ -33,7 +37,12 @@ const KNOWN = 0.05;
  * The Kalman update for state [offset, drift] and a measured offset z with variance R:
  * S = P₀₀ + R, K = [P₀₀, P₀₁]/S, x ← x + K·(z − θ), P ← (I − K·H)·P (all three terms), H = [1 0].
  *
- * An innovation beyond `gate`·√S is an outlier and is passed over; `confirm` of them in a row to one side are a step or
+ * The process noise is the one that a bank of filters beside this one foresees the offsets with ({@link WanderWatch}):
+ * a predictor `kalman` takes it from the posterior. With `adapt: false` the predictor's own `wander` stays.
+ *
+ * An innovation that is wider than half the round trip, beyond what the prediction may be wrong by, cannot be queueing:
+ * the clock was stepped, and P₀₀ is widened by its square so that it is believed at once.
+ * Any other beyond `gate`·√S is an outlier and is passed over; `confirm` of them in a row to one side are a step or
  * a frequency jump of the clock. The state then restarts at the first of them and takes the last one from there: a step
  * leaves the drift as it was, and the two agree. Where they do not, within the same gate, the frequency is not what it was
  * either, and the state is what two measurements alone say: θ = z₂, drift = (z₂ − z₁)/τ,
@@ -48,20 +57,35 @@ const KNOWN = 0.05;
 export class KalmanCorrector implements Corrector {
   private outliers = 0;
   private side = 0;
+  /** The last measurement was believed although it was far off. */
+  private leapt = false;
   /** The first of the outliers in a row. */
   private first: Measurement | undefined;
   private readonly memory = new DriftMemory();
+  private readonly wander: WanderWatch;
 
-  constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
+  constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {
+    this.wander = new WanderWatch(options.drift);
+  }
 
   correct(prior: Estimate | undefined, measurement: Measurement, history: History): Estimate | Declined {
     const { axis, estimate } = history;
+    const local = timeOn(axis, measurement.at);
     if (prior === undefined) {
+      this.wander.observe(local, measurement.offset, measurement.uncertainty ** 2, 0);
       return firstEstimate(measurement, axis, this.options.drift, { whiteFm: 0, randomWalkFm: 0 }, 'kalman');
     }
     const innovation = measurement.offset - prior.offset;
     const r = measurement.uncertainty ** 2;
     const s = prior.p00 + r;
+    if (Math.abs(innovation) > Math.max(measurement.delay / 2, 0) + this.options.gate * Math.sqrt(s)) {
+      if (!this.leapt) {
+        this.leapt = true;
+        this.outliers = 0;
+        this.wander.step(innovation);
+        return this.remembering(update({ ...prior, p00: prior.p00 + innovation ** 2 }, measurement), estimate);
+      }
+    } else this.leapt = false;
     if (this.isOutlier(innovation, s)) {
       if (this.outliers === 1) this.first = measurement;
       if (this.outliers < this.options.confirm) {
@@ -69,13 +93,18 @@ export class KalmanCorrector implements Corrector {
         return { declined: `innovation ${formatTime(innovation, true)} is ${deviations.toFixed(1)} deviations` };
       }
       this.outliers = 0;
-      return this.remembering(this.restart(prior, measurement), estimate);
+      const restarted = this.restart(prior, measurement);
+      this.wander.restart(local, restarted.offset, restarted.drift, r);
+      return this.remembering(restarted, estimate);
     }
+    this.wander.observe(local, measurement.offset, r, prior.whiteFm);
     return this.remembering(update(prior, measurement), estimate);
   }
 
-  /** The posterior with where its drift goes by itself, if that is known. */
-  private remembering(posterior: Estimate, before: Estimate | undefined): Estimate {
+  /** The posterior with the wander that is found, and with where its drift goes by itself, if that is known. */
+  private remembering(updated: Estimate, before: Estimate | undefined): Estimate {
+    const randomWalkFm = this.options.adapt ? this.wander.randomWalkFm : undefined;
+    const posterior = randomWalkFm === undefined ? updated : { ...updated, randomWalkFm };
     // A drift that is hardly known yet is not worth remembering.
     if (before !== undefined && posterior.p11 < (KNOWN * this.options.drift) ** 2) {
       const { axis, at } = posterior;
@@ -86,16 +115,30 @@ export class KalmanCorrector implements Corrector {
   }
 
   leap(by: number): void {
+    this.wander.step(by);
     if (this.first !== undefined) this.first = { ...this.first, offset: this.first.offset + by };
   }
 
   snapshot(): Snapshot {
-    return { version: VERSION, state: { outliers: this.outliers, side: this.side } };
+    const { outliers, side, leapt, first = null, memory, wander } = this;
+    const state = { outliers, side, leapt, first, memory: memory.snapshot(), wander: wander.snapshot() };
+    return { version: VERSION, state };
   }
 
   restore({ version, state }: Snapshot): void {
     if (version !== VERSION) throw new Error(`expected a snapshot of version ${VERSION}, found ${version}`);
-    ({ outliers: this.outliers, side: this.side } = State.parse(state));
+    const saved = state as {
+      outliers: number;
+      side: number;
+      leapt: boolean;
+      first: Measurement | null;
+      memory: ReturnType<DriftMemory['snapshot']>;
+      wander: ReturnType<WanderWatch['snapshot']>;
+    };
+    ({ outliers: this.outliers, side: this.side, leapt: this.leapt } = saved);
+    this.first = saved.first ?? undefined;
+    this.memory.restore(saved.memory);
+    this.wander.restore(saved.wander);
   }
 
   private isOutlier(innovation: number, s: number): boolean {
