@@ -23,12 +23,16 @@ const Options = z.strictObject({
     .min(1)
     .default(2)
     .meta({ description: 'This many outliers in a row to one side are a step of the clock.' }),
+  leap: z.boolean().default(true).meta({
+    description: 'An offset that half the round trip cannot explain is a step of the clock, believed at once.',
+  }),
   adapt: z.boolean().default(true).meta({
     description:
       "Learn the random walk of the clock's frequency from how well it is foreseen; else the predictor's holds.",
   }),
 });
 
+const Count = z.strictObject({ outliers: z.int().min(0), side: z.number() });
 const VERSION = 2;
 /** A drift is known once its deviation is under this share of what it is for a clock that nothing is known of. */
 const KNOWN = 0.05;
@@ -57,8 +61,6 @@ const KNOWN = 0.05;
 export class KalmanCorrector implements Corrector {
   private outliers = 0;
   private side = 0;
-  /** The last measurement was believed although it was far off. */
-  private leapt = false;
   /** The first of the outliers in a row. */
   private first: Measurement | undefined;
   private readonly memory = new DriftMemory();
@@ -78,14 +80,12 @@ export class KalmanCorrector implements Corrector {
     const innovation = measurement.offset - prior.offset;
     const r = measurement.uncertainty ** 2;
     const s = prior.p00 + r;
-    if (Math.abs(innovation) > Math.max(measurement.delay / 2, 0) + this.options.gate * Math.sqrt(s)) {
-      if (!this.leapt) {
-        this.leapt = true;
-        this.outliers = 0;
-        this.wander.step(innovation);
-        return this.remembering(update({ ...prior, p00: prior.p00 + innovation ** 2 }, measurement), estimate);
-      }
-    } else this.leapt = false;
+    if (this.isLeap(innovation, s, measurement)) {
+      // If the next one is as far off again, the two of them are a frequency.
+      [this.first, this.outliers, this.side] = [measurement, 1, Math.sign(innovation)];
+      this.wander.step(innovation);
+      return this.remembering(update({ ...prior, p00: prior.p00 + innovation ** 2 }, measurement), estimate);
+    }
     if (this.isOutlier(innovation, s)) {
       if (this.outliers === 1) this.first = measurement;
       if (this.outliers < this.options.confirm) {
@@ -120,8 +120,8 @@ export class KalmanCorrector implements Corrector {
   }
 
   snapshot(): Snapshot {
-    const { outliers, side, leapt, first = null, memory, wander } = this;
-    const state = { outliers, side, leapt, first, memory: memory.snapshot(), wander: wander.snapshot() };
+    const { outliers, side, first = null, memory, wander } = this;
+    const state = { outliers, side, first, memory: memory.snapshot(), wander: wander.snapshot() };
     return { version: VERSION, state };
   }
 
@@ -130,15 +130,21 @@ export class KalmanCorrector implements Corrector {
     const saved = state as {
       outliers: number;
       side: number;
-      leapt: boolean;
       first: Measurement | null;
       memory: ReturnType<DriftMemory['snapshot']>;
       wander: ReturnType<WanderWatch['snapshot']>;
     };
-    ({ outliers: this.outliers, side: this.side, leapt: this.leapt } = saved);
+    const { outliers, side } = saved;
+    ({ outliers: this.outliers, side: this.side } = Count.parse({ outliers, side }));
     this.first = saved.first ?? undefined;
     this.memory.restore(saved.memory);
     this.wander.restore(saved.wander);
+  }
+
+  /** Whether nothing but a step of the clock explains an innovation, and it is not the second in a row. */
+  private isLeap(innovation: number, s: number, { delay }: Measurement): boolean {
+    const { leap, gate } = this.options;
+    return leap && this.outliers === 0 && Math.abs(innovation) > Math.max(delay, 0) / 2 + gate * Math.sqrt(s);
   }
 
   private isOutlier(innovation: number, s: number): boolean {
