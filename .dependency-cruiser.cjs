@@ -23,6 +23,25 @@ module.exports = {
       to: { path: '^src/(plugins|cli)/' },
     },
     {
+      name: 'report-names-no-plugin',
+      comment: 'what draws charts runs here and in browsers: it imports the core alone.',
+      severity: 'error',
+      from: { path: '^src/(report|web)' },
+      to: { path: '^src/(plugins|cli)' },
+    },
+    {
+      name: 'report-does-no-io',
+      severity: 'error',
+      from: { path: '^src/(report|web)' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'core-draws-nothing',
+      severity: 'error',
+      from: { path: '^src/(core|plugins)' },
+      to: { path: '^src/(report|web)' },
+    },
+    {
       name: 'platform-names-no-plugin',
       comment: 'platform is what plugins and commands ask of the operating system: it imports the core alone.',
       severity: 'error',

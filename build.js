@@ -1,6 +1,15 @@
 // Bundles src/ into dist/ with code splitting: every plugin file and every command is a chunk of its own, so that a
 // plugin (and whatever heavy package it needs) is loaded only when a scenario names it.
-import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { platform } from 'node:os';
 import { build } from 'esbuild';
 
@@ -46,7 +55,7 @@ await build({
   target: 'node20',
   minifySyntax: true,
   minifyWhitespace: false,
-  external: ['koffi', 'onnxruntime-node', 'jiti'],
+  external: ['koffi', 'onnxruntime-node', 'jiti', '@resvg/resvg-js'],
   plugins: [glob, oneLanguage],
   // CommonJS dependencies inside an ESM bundle ask for `require`.
   banner: {
@@ -54,6 +63,35 @@ await build({
   },
   logLevel: 'warning',
 });
+
+/** A page with its script and its style inside it: it needs nothing else, neither a server nor a network. */
+async function page(name) {
+  const options = {
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: 'browser',
+    target: 'es2022',
+    logLevel: 'warning',
+  };
+  const folder = `src/web/${name}`;
+  const [script, style] = await Promise.all([
+    build({ ...options, format: 'esm', entryPoints: [`${folder}/${name}.ts`] }),
+    build({ ...options, entryPoints: [`${folder}/${name}.css`] }),
+  ]);
+  const [js, css] = [script, style].map(({ outputFiles }) => outputFiles[0].text);
+  return readFileSync(`${folder}/${name}.html`, 'utf8')
+    .replace('/*style*/', () => css)
+    .replace('/*script*/', () => js);
+}
+
+mkdirSync('dist/web', { recursive: true });
+for (const name of ['report', 'dashboard']) writeFileSync(`dist/web/${name}.html`, await page(name));
+
+// The letters of PNG pictures.
+for (const font of ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']) {
+  copyFileSync(`node_modules/dejavu-fonts-ttf/ttf/${font}`, `dist/web/${font}`);
+}
 
 // `npx escapement` in a clone. npm links the commands of dependencies only, and what it does for a package's own `bin`
 // (installing it into its cache) fails in npm 11; so package.json gets its `bin` when it is packed, and a clone this:

@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
-# Real servers that the tests speak to. Fails if they cannot be had: such a test never passes by being skipped in CI.
+# Real servers that the tests speak to, and a browser. Fails if they cannot be had: such a test never passes by being
+# skipped in CI.
 set -euo pipefail
 
 ntpsec="${NTPSEC_ROOT:-/opt/ntpsec}"
 export DEBIAN_FRONTEND=noninteractive
+
+# The browser that the pages are tested in, and letters for it.
+if [ ! -x /usr/bin/chromium ]; then
+  apt-get update
+  apt-get install -y --no-install-recommends chromium fonts-dejavu-core
+fi
 
 if [ ! -x /usr/sbin/chronyd ] || [ ! -x "$ntpsec/usr/sbin/ntpd" ] || ! command -v ip >/dev/null || ! command -v openssl >/dev/null; then
   apt-get update

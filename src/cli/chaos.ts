@@ -13,6 +13,7 @@ export interface ChaosOptions {
   readonly chaos: string | true;
   readonly shrink?: boolean;
   readonly json?: boolean;
+  readonly report?: boolean;
   readonly plugin?: readonly string[];
 }
 
@@ -35,6 +36,7 @@ export async function chaos(files: readonly string[], options: ChaosOptions): Pr
   if (!Number.isInteger(runs) || runs < 1) {
     throw new InputError('--chaos', `expected a number of runs, found '${String(options.chaos)}'`);
   }
+  if (options.report) throw new InputError('--report', 'shows one run: --chaos makes many and keeps none');
   const loaded: LoadedScenario[] = [];
   for (const file of files) loaded.push(await openScenario(file, options.plugin));
   // What can be drawn must not depend on what a scenario names.

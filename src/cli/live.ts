@@ -1,10 +1,12 @@
+import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Sink } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
 import { isLoopback, parseServer } from '../core/ntp/server-address.js';
 import { formatDuration, parseQuantity } from '../core/quantity.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
-import { namedPipelines } from './pipelines.js';
+import { namedPipelines, packageRoot } from './pipelines.js';
 import { execute } from './run.js';
 import { parseScenario } from './scenario-files.js';
 
@@ -14,6 +16,9 @@ export interface LiveOptions {
   readonly pipeline?: readonly string[];
   readonly interval?: string;
   readonly demo?: boolean;
+  /** A TCP port, or true for the usual one. */
+  readonly dashboard?: string | true;
+  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   readonly plugin?: readonly string[];
@@ -48,12 +53,13 @@ export async function live(options: LiveOptions): Promise<void> {
   if (!options.demo) checkEtiquette(servers, interval);
   const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
   const pipelines = await namedPipelines(names, options.plugin);
+  const dashboard = options.dashboard === undefined ? undefined : dashboardSink(options.dashboard);
   if (!options.demo && options.server === undefined) await expectInternet();
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && DEMO_DURATION);
-    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration }, demo);
+    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration, dashboard }, demo);
   } finally {
     demo?.close();
     setTimeout(() => process.exit(), LINGER).unref();
@@ -67,10 +73,11 @@ async function watch(
     readonly interval: number;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
+    readonly dashboard: object | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { servers, interval, pipelines, duration } = run;
+  const { servers, interval, pipelines, duration, dashboard } = run;
   const { json } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
@@ -79,13 +86,16 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }],
+    sinks: [...viewOf(options, demo), ...(dashboard === undefined ? [] : [dashboard])],
   });
   // Where standard output is one JSON document, the demo's servers are told on the other.
   if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
   const summary = await execute(await parseScenario(text, 'live', options.plugin), {
     ...options,
-    ...(demo && { extraSinks: [demo.judge] }),
+    extraSinks: [
+      ...(demo === undefined ? [] : [demo.judge]),
+      ...(dashboard === undefined ? [] : [announcer(json || options.validation ? process.stderr : process.stdout)]),
+    ],
   });
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   else if (demo !== undefined && demo.judge.lines.length > 0) {
@@ -96,6 +106,32 @@ async function watch(
     process.stderr.write('escapement: live: no server gave a usable answer\n');
     process.exitCode = 1;
   }
+}
+
+/** The page and what it asks for, on loopback. */
+function dashboardSink(asked: string | true): object {
+  const port = asked === true ? undefined : Number(asked);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
+    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(asked)}'`);
+  }
+  const page = join(packageRoot(), 'dist', 'web', 'dashboard.html');
+  return { use: 'http', ...(port !== undefined && { port }), page };
+}
+
+/** Says where the page is once its server listens: the port may have been left to the system. */
+function announcer(stream: NodeJS.WriteStream): Sink {
+  return {
+    event: ({ what }) => {
+      const url = /^listens on (http:\S+)$/.exec(what)?.[1];
+      if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
+    },
+  };
+}
+
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
 }
 
 function seconds(option: string, value: string): number {

@@ -20,17 +20,19 @@ program
   .option('--seed <seed>', "another seed than the scenario's")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
+  .option('--report', "show the run as a page: report.html in the run's folder (runs/NAME without --out)")
+  .option('--watch', 'run again whenever a scenario or a plugin file changes')
   .option(
     '--chaos [runs]',
     'with random faults besides, so many times (20): report every timeline that breaks something',
   )
   .option('--shrink', 'with --chaos: reduce each such timeline to a smallest one that still breaks it')
   .option(...plugins)
-  .action(async (files: string[], options) =>
-    options.chaos === undefined
-      ? (await import('./run.js')).run(files, options)
-      : (await import('./chaos.js')).chaos(files, options),
-  );
+  .action(async (files: string[], options) => {
+    if (options.watch) await (await import('./watch.js')).watch(files, options.plugin ?? []);
+    else if (options.chaos === undefined) await (await import('./run.js')).run(files, options);
+    else await (await import('./chaos.js')).chaos(files, options);
+  });
 
 program
   .command('replay')
@@ -60,13 +62,26 @@ program
   .action(async (inputs: string[], options) => (await import('./compare.js')).compare(inputs, options));
 
 program
+  .command('report')
+  .description('show finished runs: one self-contained page, or its charts as pictures')
+  .argument('<run-dir...>', 'folders of finished runs (run, replay or live with --out DIR)')
+  .option('--format <format>', 'html, svg or png', 'html')
+  .option('--out <path>', "the page's file, or the pictures' folder; left out: in the run's folder")
+  .option('--chart <name...>', 'only these pictures: error, error-panels, distribution, cdf, adev, tdev, mtie, …')
+  .option('--theme <theme>', 'light (unless told otherwise) or dark, for pictures; the page has both')
+  .option('--utc', 'time of day instead of time in the run, for pictures; the page has both')
+  .action(async (folders: string[], options) => (await import('./report.js')).report(folders, options));
+
+program
   .command('live')
   .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
   .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
+  .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .option(...plugins)
@@ -138,6 +153,13 @@ program
   .option('--level <level>', 'probability of the confidence interval; left out: one sigma, 0.683')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .action(async (file: string, options) => (await import('./stability.js')).stability(file, options));
+
+// Whoever reads standard output has had enough (head, grep -m): that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.off('exit', forsaken);
+  process.exit();
+});
 
 // Nothing is left to happen, and the command has not come to its end: only a promise that nobody keeps does that.
 const forsaken = (): void => {

@@ -52,7 +52,7 @@ function shippedPipeline(name: string): string {
 }
 
 /** The folder of the package, wherever the bundler has put this file. */
-function packageRoot(): string {
+export function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
     if (existsSync(manifest) && /"name":\s*"escapement"/.test(readFileSync(manifest, 'utf8'))) return folder;

@@ -1,8 +1,9 @@
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
 import { PHASE } from '../core/pipeline/phases.js';
+import type { PluginChoice } from '../core/plugin/registry.js';
 import { makeSink } from './make-sink.js';
 import { OutputDirectory } from './output-directory.js';
 import { openRecording } from './recordings.js';
@@ -12,19 +13,33 @@ export interface RunOptions {
   readonly seed?: string;
   readonly out?: string;
   readonly json?: boolean;
+  readonly report?: boolean;
   readonly plugin?: readonly string[];
 }
+
+/** Where `--report` keeps a run's files unless told otherwise. */
+const RUNS = 'runs';
 
 /** `escapement run`: exit code 1 where an expectation is broken. */
 export async function run(files: readonly string[], options: RunOptions): Promise<void> {
   const loaded: LoadedScenario[] = [];
   for (const file of files) loaded.push(await openScenario(file, options.plugin));
   const summaries: RunSummary[] = [];
+  const folders: string[] = [];
   for (const one of loaded) {
     const seeded = options.seed === undefined ? one : { ...one, scenario: { ...one.scenario, seed: options.seed } };
-    const summary = await execute(seeded, { ...options, several: files.length > 1 });
+    // A report needs a folder: where none is named, each run gets one of its scenario's name.
+    const out = options.out ?? (options.report ? RUNS : undefined);
+    const several = files.length > 1 || options.out === undefined;
+    const summary = await execute(seeded, { ...options, ...(out !== undefined && { out }), several });
     summaries.push(summary);
+    if (out !== undefined) folders.push(several ? join(out, summary.scenario) : out);
     if (summary.interrupted) break;
+  }
+  if (options.report) {
+    const { writePage } = await import('./report.js');
+    const file = writePage(folders, folders.length > 1 ? join(options.out ?? RUNS, 'report.html') : undefined);
+    if (!options.json) process.stdout.write(`Report: ${file}\n`);
   }
   if (options.json) process.stdout.write(`${JSON.stringify(files.length === 1 ? summaries[0] : summaries, null, 2)}\n`);
   if (summaries.some(summary => summary.expectations.some(({ holds }) => !holds))) process.exitCode = 1;
@@ -34,12 +49,24 @@ export async function run(files: readonly string[], options: RunOptions): Promis
 export interface ExecuteOptions {
   readonly out?: string;
   readonly json?: boolean;
+  /** The samples that are kept are for a report: as many as are scored. */
+  readonly report?: boolean;
   readonly plugin?: readonly string[];
   /** Several runs share `out`: each gets a folder of its own in it. */
   readonly several?: boolean;
   readonly extraSinks?: readonly Sink[];
   /** What a replayed world plays, where it has been read already. */
   readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
+}
+
+/** Rows of samples that a run with a report may leave in its folder: some 300 MB. */
+const MOST_SAMPLES = 2e6;
+
+/** The scoring grid's, or, in a run so long that its folder would overflow, the shortest multiple that is left. */
+function reportInterval({ duration, sampling, pipelines }: LoadedScenario['scenario']): number | undefined {
+  if (duration === undefined) return undefined;
+  const scored = (duration / sampling.interval) * (pipelines.length + 1);
+  return sampling.interval * Math.max(1, Math.ceil(scored / MOST_SAMPLES));
 }
 
 /** A replayed world's paths are relative to its scenario file: the resolved scenario that is kept stands elsewhere. */
@@ -50,6 +77,13 @@ function withAbsolutePaths({ scenario, file }: LoadedScenario): LoadedScenario['
   const { trace, truth, ...rest } = world;
   const paths = { trace: resolve(from, trace), ...(truth !== undefined && { truth: resolve(from, truth) }) };
   return { ...scenario, world: { ...rest, ...paths } };
+}
+
+/** A scenario's sink without what it prints for people: none, where it does nothing else. */
+function silent(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
+  if (sink.use === 'log' || sink.use === 'table') return [];
+  if (sink.use !== 'validation-csv') return [sink];
+  return hasFolder ? [{ ...sink, print: false }] : [];
 }
 
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
@@ -75,15 +109,19 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
         if (what.startsWith(PHASE)) output.phase(part, what.slice(PHASE.length), t);
       },
     });
-    for (const use of ['csv', 'summary-json']) if (!chosen.has(use)) sinks.push(makeSink(use, output.path));
+    const interval = options.report ? reportInterval(scenario) : undefined;
+    if (!chosen.has('csv')) sinks.push(makeSink('csv', output.path, interval === undefined ? {} : { interval }));
+    if (!chosen.has('summary-json')) sinks.push(makeSink('summary-json', output.path));
   }
   if (!options.json) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
-    for (const use of [view, 'table']) if (!chosen.has(use)) sinks.push(makeSink(use, undefined));
+    const watched = view === 'log' && chosen.has('validation-csv');
+    for (const use of [view, 'table'])
+      if (!chosen.has(use) && !(use === view && watched)) sinks.push(makeSink(use, undefined));
   }
   // Where standard output is one JSON document, what a scenario would write there for people is left out.
-  const quiet = { ...scenario, sinks: scenario.sinks.filter(({ use }) => use !== 'log' && use !== 'table') };
+  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => silent(sink, output !== undefined)) };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();

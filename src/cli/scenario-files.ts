@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
 import { loadAllPlugins, loadPlugins } from '../plugins/index.js';
@@ -43,13 +43,24 @@ export async function parseScenario(
 /** More than this is a circle. */
 const DEEPEST = 8;
 
+/** The files of the scenario that one extends, of the one that that extends, and so on, as far as they can be read. */
+export function extendedFiles(file: string): readonly string[] {
+  const files: string[] = [];
+  for (let from = file; files.length < DEEPEST && existsSync(from); from = files.at(-1)!) {
+    const base = extensionOf(readText(from));
+    if (base === undefined) break;
+    files.push(join(dirname(from), base));
+  }
+  return files;
+}
+
 /** The texts of the scenario that one extends, of the one that that extends, and so on. */
 function basesOf(text: string, file: string): readonly string[] {
   const bases: string[] = [];
   let from = file;
   for (let base = extensionOf(text); base !== undefined; base = extensionOf(bases.at(-1)!)) {
     if (bases.length === DEEPEST) throw new InputError(`${file} extends`, `goes over more than ${DEEPEST} scenarios`);
-    from = join(dirname(from), base);
+    from = isAbsolute(base) ? base : join(dirname(from), base);
     bases.push(readText(from));
   }
   return bases;

@@ -133,6 +133,14 @@ export interface PipelineSummary {
 export interface BehaviourSummary {
   /** What counts as converged and as recovered. */
   readonly within: number;
+  /** The largest error after the warm-up, with its sign, and when it was. */
+  readonly worst: { readonly at: number; readonly error: number } | null;
+  /** The largest |error| in each `step` seconds from `from` on, at most 64 of them; null where nothing was scored. */
+  readonly course: {
+    readonly from: number;
+    readonly step: number;
+    readonly largest: readonly (number | null)[];
+  } | null;
   /** When |error| was last beyond `within`, also before the warm-up; null if it was so at the end. */
   readonly convergedBy: number | null;
   /** The largest fall of told − reference from one sample to the next. */

@@ -1,5 +1,6 @@
 import type { BehaviourSummary } from '../contracts/index.js';
 import { inverseNormal, normalQuantile } from '../pipeline/telling.js';
+import { Envelope } from './envelope.js';
 
 /** What counts as converged, and what as holdover. Seconds. */
 export interface BehaviourLimits {
@@ -60,6 +61,10 @@ export class Behaviour {
   private unrecovered = 0;
   private slowest: number | undefined;
 
+  private worstError = 0;
+  private worstAt = Number.NaN;
+  private readonly envelope: Envelope;
+
   private readonly quantile: number;
 
   /**
@@ -72,6 +77,7 @@ export class Behaviour {
     level: number,
   ) {
     this.quantile = normalQuantile(level);
+    this.envelope = new Envelope(warmup);
   }
 
   /** `error` is told − reference, `uncertainty` the half-width told, seconds. */
@@ -94,6 +100,11 @@ export class Behaviour {
     }
     if (t < this.warmup) return;
     this.samples += 1;
+    if (size > Math.abs(this.worstError) || this.samples === 1) {
+      this.worstError = error;
+      this.worstAt = t;
+    }
+    this.envelope.add(t, size);
     const age = t - this.appliedAt;
     // Not so while nothing has been applied: the age is then no number.
     if (age >= 0) {
@@ -155,6 +166,8 @@ export class Behaviour {
     this.fault = undefined;
     return {
       within: this.limits.within,
+      worst: this.samples === 0 ? null : { at: this.worstAt, error: this.worstError },
+      course: this.samples === 0 ? null : this.envelope.summary,
       convergedBy: this.seen === 0 || this.beyond ? null : this.lastBeyond,
       largestBackwardStep: this.seen < 2 ? null : this.backward,
       drift:

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { inject } from 'inversify';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
@@ -38,6 +40,10 @@ const Options = z.strictObject({
   healthy: duration('`/healthz` says 503 while the maximum error is more than this.').prefault('1 s'),
   history: z.int().min(1).max(1_000_000).default(3600).meta({ description: 'Points of each line of `/history`.' }),
   events: z.int().min(1).max(100_000).default(200).meta({ description: 'How many of the last events are kept.' }),
+  page: z
+    .string()
+    .optional()
+    .meta({ description: 'An HTML file that is served at `/`: the dashboard of `escapement live --dashboard`.' }),
   clients: z.int().min(1).default(64).meta({ description: 'How many may listen to `/events` at the same time.' }),
 });
 
@@ -297,6 +303,29 @@ function routes(
   });
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   server.get('/openapi.json', async () => document);
+  if (options.page !== undefined) servePage(server, options.page);
+}
+
+/** A page at `/`, compressed once: it is some hundred kilobytes, and the same for everybody. */
+function servePage(server: FastifyInstance, file: string): void {
+  const page = pageIn(file);
+  const compressed = { br: brotliCompressSync(page), gzip: gzipSync(page, { level: 9 }) } as const;
+  server.get('/', (request, reply) => {
+    const accepted = String(request.headers['accept-encoding'] ?? '');
+    const encoding = (['br', 'gzip'] as const).find(name => new RegExp(`\\b${name}\\b`).test(accepted));
+    reply.type('text/html; charset=utf-8').header('vary', 'accept-encoding');
+    if (encoding !== undefined) reply.header('content-encoding', encoding);
+    return reply.send(encoding === undefined ? page : compressed[encoding]);
+  });
+}
+
+function pageIn(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split(',')[0] : String(error);
+    throw new InputError('sink http', `its page cannot be read: ${why}`);
+  }
 }
 
 function codeOf(error: unknown): number {

@@ -1,10 +1,16 @@
 import Table from 'cli-table3';
 import { z } from 'zod';
 import type { PipelineSummary, RunInfo, RunSummary, Sink } from '../../core/contracts/index.js';
+import { sparkline } from '../../core/metrics/sparkline.js';
 import { plugin } from '../../core/plugin/registry.js';
 import { formatDuration, formatTime } from '../../core/quantity.js';
 
 const Options = z.strictObject({});
+
+/** Characters of a sparkline. */
+const SPARK = 16;
+/** What is left out, in this order, where the terminal is too narrow for the table. */
+const SPARED = ['bias', 'p95', 'RMS', '± interval', 'mean |error|'];
 
 /** The figures of every pipeline as a table on standard output, with a line that says how to read it. */
 @plugin({ kind: 'sink', name: 'table', summary: 'A table of every pipeline on standard output', options: Options })
@@ -21,39 +27,17 @@ export class TableSink implements Sink {
 }
 
 function render(summary: RunSummary, info: RunInfo | undefined): string {
-  const table = new Table({
-    head: [
-      'pipeline',
-      'mean |error|',
-      'RMS',
-      'p95',
-      'worst',
-      'bias',
-      'beats bare clock',
-      '95 % holds',
-      '± interval',
-    ].map(title => (title === '95 % holds' ? `${percent(summary.pipelines[0]?.bounds.level ?? 0.95)} holds` : title)),
-    colAligns: ['left', ...new Array<'right'>(8).fill('right')],
-    style: { head: [], border: [], compact: true },
-  });
   const best = summary.pipelines.reduce<PipelineSummary | undefined>(
     (a, b) => (b.error !== null && (a?.error == null || b.error.rms < a.error.rms) ? b : a),
     undefined,
   );
-  for (const pipeline of summary.pipelines) {
-    const { error, bounds, winRate } = pipeline;
-    table.push([
-      pipeline === best && summary.pipelines.length > 2 ? `${pipeline.name} *` : pipeline.name,
-      formatTime(error?.mae),
-      formatTime(error?.rms),
-      formatTime(error?.p95),
-      formatTime(error?.max),
-      formatTime(error?.bias, true),
-      pipeline.name === 'bare-clock' ? '' : percent(winRate),
-      percent(bounds.coverage),
-      bounds.meanWidth === null ? '–' : formatTime(bounds.meanWidth / 2),
-    ]);
-  }
+  const starred = summary.pipelines.length > 2 ? best : undefined;
+  const table = fitting(
+    columnsOf(summary).map(([title, cell]) => [
+      title,
+      ...summary.pipelines.map(one => (title === 'pipeline' && one === starred ? `${cell(one)} *` : cell(one))),
+    ]),
+  );
   const reference = summary.pipelines[0]?.reference === 'truth' ? 'true time' : 'the NTP measurements';
   const count = summary.pipelines[0]?.samples ?? 0;
   const { answered, failed } = summary.exchanges;
@@ -63,10 +47,10 @@ function render(summary: RunSummary, info: RunInfo | undefined): string {
       `${summary.interrupted ? ' (interrupted)' : ''}`,
     ...(info?.description === undefined || info.description === '' ? [] : [wrap(info.description)]),
     '',
-    table.toString(),
+    table,
     `Error = told − ${reference} (positive: ahead), ${count} samples` +
       `${summary.warmup > 0 ? ` after ${formatDuration(summary.warmup)} of warm-up` : ''}; ` +
-      `${answered} answers, ${failed} questions failed.${best !== undefined && summary.pipelines.length > 2 ? ' * least RMS.' : ''}`,
+      `${answered} answers, ${failed} questions failed.${starred === undefined ? '' : ' * least RMS.'}`,
   ];
   for (const { pipeline, metric, limit, found, holds } of summary.expectations) {
     const value =
@@ -74,6 +58,42 @@ function render(summary: RunSummary, info: RunInfo | undefined): string {
     lines.push(`${holds ? 'holds ' : 'BROKEN'}  ${pipeline} ${metric} ${limit}: found ${value}`);
   }
   return lines.join('\n');
+}
+
+type Cell = (pipeline: PipelineSummary) => string;
+
+function columnsOf({ pipelines }: RunSummary): readonly (readonly [string, Cell])[] {
+  return [
+    ['pipeline', ({ name }) => name],
+    ['mean |error|', ({ error }) => formatTime(error?.mae)],
+    ['RMS', ({ error }) => formatTime(error?.rms)],
+    ['p95', ({ error }) => formatTime(error?.p95)],
+    ['worst', ({ error }) => formatTime(error?.max)],
+    ['at', ({ behaviour }) => (behaviour?.worst == null ? '–' : formatDuration(behaviour.worst.at))],
+    ['error over time', ({ behaviour }) => sparkline(behaviour?.course?.largest ?? [], SPARK)],
+    ['bias', ({ error }) => formatTime(error?.bias, true)],
+    ['beats bare clock', ({ name, winRate }) => (name === 'bare-clock' ? '' : percent(winRate))],
+    [`${percent(pipelines[0]?.bounds.level ?? 0.95)} holds`, ({ bounds }) => percent(bounds.coverage)],
+    ['± interval', ({ bounds }) => (bounds.meanWidth === null ? '–' : formatTime(bounds.meanWidth / 2))],
+  ];
+}
+
+/** The columns as a table, without some of them where the terminal has no room for all. */
+function fitting(columns: readonly (readonly string[])[]): string {
+  const room = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY;
+  for (let spared = 0; ; spared += 1) {
+    const left = columns.filter(([title]) => !SPARED.slice(0, spared).includes(title!));
+    const table = new Table({
+      head: left.map(([title]) => title!),
+      colAligns: left.map(([title]) => (title === 'pipeline' || title === 'error over time' ? 'left' : 'right')),
+      style: { head: [], border: [], compact: true },
+    });
+    columns[0]!.slice(1).forEach((_, row) => {
+      table.push(left.map(cells => cells[1 + row]!));
+    });
+    const text = table.toString();
+    if (spared === SPARED.length || text.indexOf('\n') <= room) return text;
+  }
 }
 
 function percent(share: number | null): string {

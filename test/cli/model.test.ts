@@ -1,0 +1,81 @@
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { escapement } from '../support/cli.js';
+import { fixture } from '../support/models.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'escapement-model-'));
+
+describe('escapement model', () => {
+  test('says what a model takes, drafts a card for it, checks the card, and the card runs', async () => {
+    const model = join(folder, 'own.onnx');
+    copyFileSync(fixture('n-hits.onnx'), model);
+    const seen = await escapement(['model', model]);
+    expect(seen.stdout).toMatch(/takes insample_y: float32 \[b, 60\]/);
+    expect(seen.stdout).toMatch(/has the signature of n-hits/);
+    const drafted = await escapement(['model', model, '--like', 'n-hits', '--licence', 'MIT', '--id', 'mine']);
+    expect(drafted).toMatchObject({ code: 0, stderr: '' });
+    const checked = await escapement(['model', join(folder, 'own.json'), '--json']);
+    expect(JSON.parse(checked.stdout)).toMatchObject({ id: 'mine', task: 'forecast', licence: 'MIT', where: 'inline' });
+    writeFileSync(
+      join(folder, 'scenario.yaml'),
+      [
+        'name: own',
+        'duration: 3 h',
+        'warmup: 1 h',
+        'world: { servers: [{ name: a, delay: 10 ms }] }',
+        'sources: { ntp: { use: ntp, poller: { use: fixed, interval: 64 s } } }',
+        'pipelines: [{ name: own, predictor: { use: onnx, card: own.json }, corrector: none }]',
+        'expectations: [{ pipeline: own, metric: error.max, atMost: 10 us }]',
+      ].join('\n'),
+    );
+    expect(await escapement(['run', join(folder, 'scenario.yaml')])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test.each([
+    [['model', join(folder, 'nowhere.onnx')], /nowhere\.onnx: cannot be read: no such file/],
+    [
+      ['model', fixture('n-hits.onnx'), '--like', 'n-hit'],
+      /--like: unknown signature 'n-hit' \(did you mean 'n-hits'\?\)/,
+    ],
+    [['model', fixture('n-hits.onnx'), '--like', 'ttm'], /as ttm: inputs\[0\]\.name: the model has no 'past_values'/],
+    [['model', fixture('n-hits.json'), '--like', 'ttm'], /--like: expected a model \(\.onnx\), found the card/],
+  ] as const)('answers bad input in one line: %j', async (args, message) => {
+    const { code, stdout, stderr } = await escapement(args);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(message);
+    expect(stderr.trim()).not.toContain('\n');
+  });
+
+  test('without onnxruntime-node everything else works, and one line says what to do', async () => {
+    const hook = join(folder, 'hook.mjs');
+    writeFileSync(
+      hook,
+      "export const resolve = (name, context, next) => {\n  if (name === 'onnxruntime-node') throw new Error('no binding for this platform');\n  return next(name, context);\n};\n",
+    );
+    const block = join(folder, 'block.mjs');
+    writeFileSync(block, `import { register } from 'node:module';\nregister(${JSON.stringify(`file://${hook}`)});\n`);
+    const env = { NODE_OPTIONS: `--import file://${block}` };
+    const blocked = await escapement(['model', fixture('n-hits.json')], env);
+    expect(blocked.code).toBe(2);
+    expect(blocked.stderr).toMatch(
+      /^escapement: onnxruntime-node: cannot be loaded here: no binding for this platform \(.*npm install onnxruntime-node/,
+    );
+    const run = await escapement(['run', 'scenarios/bring-your-own-model.yaml', '--json'], env);
+    // Its expectations may break without the model; nothing else does.
+    expect(run.code).not.toBe(2);
+    expect(run.stderr).toBe('');
+    expect(JSON.parse(run.stdout).pipelines.find(({ name }: { name: string }) => name === 'model').samples).toBe(36001);
+  });
+
+  test('the card that is drafted for a shipped model is the shipped one', async () => {
+    const out = join(folder, 'linear.json');
+    const shipped = JSON.parse(readFileSync('models/linear.json', 'utf8'));
+    await escapement(['model', 'models/linear.onnx', '--like', 'n-hits', '--out', out, '--id', 'linear']);
+    const drafted = JSON.parse(readFileSync(out, 'utf8'));
+    expect(drafted.golden).toEqual(shipped.golden);
+    expect(drafted.sha256).toBe(shipped.sha256);
+  });
+});

@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Tensors } from '../../../src/core/contracts/index.js';
+import { parseCard } from '../../../src/core/models/card.js';
+import { goldenOf, openCard } from '../../../src/plugins/models/onnx.js';
+import { changed, fixture } from '../../support/models.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: a card as it stands in its file, to be spoilt.
+type Raw = any;
+
+const golden = (name: string): Tensors => {
+  const file = fixture(`${name}.json`);
+  return goldenOf(parseCard(readFileSync(file, 'utf8'), file), file);
+};
+
+describe('a model and its card', () => {
+  test.each(['chronos-bolt', 'chronos-2', 'timesfm-1', 'timesfm-2.5', 'ttm', 'n-hits', 'irregular'])(
+    '%s: its layout is loaded, asked and compared with its golden pair',
+    async name => {
+      const open = await openCard(fixture(`${name}.json`));
+      const answer = await open.run(golden(name));
+      expect(Object.keys(answer!)).toEqual(open.card.outputs.map(output => output.name));
+    },
+  );
+
+  const broken: readonly [string, (card: Raw) => void, RegExp][] = [
+    [
+      'it is another file',
+      card => {
+        card.sha256 = '0'.repeat(64);
+      },
+      /n-hits\.onnx: expected the SHA-256 of its card, 0{64}, found 585a/,
+    ],
+    [
+      'an input has another name',
+      card => {
+        card.inputs[1].name = 'mask';
+      },
+      /inputs\[1\]\.name: the model has no 'mask': it has 'insample_y', 'insample_mask'/,
+    ],
+    [
+      'an input has another type',
+      card => {
+        card.inputs[0].dtype = 'int64';
+      },
+      /inputs\[0\]\.dtype: the card says int64, the model float32/,
+    ],
+    [
+      'an input has another length',
+      card => {
+        card.inputs[0].shape = [null, 64];
+      },
+      /inputs\[0\]\.shape: the card says \[any, 64\], the model \[b, 60\]/,
+    ],
+    [
+      'an output has another length',
+      card => {
+        card.outputs[0].shape = [null, 13, 3];
+      },
+      /outputs\[0\]\.shape: the card says \[any, 13, 3\], the model \[b, 12, 3\]/,
+    ],
+    ['an input is not named', card => void card.inputs.pop(), /inputs: the model also wants 'insample_mask'/],
+    [
+      'the golden output is another',
+      card => {
+        card.golden.outputs.forecast.data[4] += 0.01;
+      },
+      /golden\.outputs\.forecast\[4\]: expected .* within 0\.0001, the model gave/,
+    ],
+    [
+      'the golden input is missing',
+      card => {
+        delete card.golden.inputs.insample_y;
+      },
+      /golden\.inputs: expected 'insample_y' among them/,
+    ],
+    [
+      'a shape has too few lengths',
+      card => {
+        card.inputs[0].shape = [60];
+      },
+      /inputs\[0\]\.shape: expected one length for each of the 2 axes of 'insample_y', found 1/,
+    ],
+    [
+      'levels fall',
+      card => {
+        card.outputs[0].levels = [0.9, 0.5, 0.1];
+      },
+      /outputs\[0\]\.levels: expected them in rising order, found 0\.9,0\.5,0\.1/,
+    ],
+    [
+      'a key is misspelt',
+      card => {
+        card.horizont = card.horizon;
+      },
+      /horizont: is not an option here \(did you mean 'horizon'\?\)/,
+    ],
+    [
+      'nothing is shown',
+      card => {
+        for (const input of card.inputs) input.role = 'observed-mask';
+      },
+      /inputs: expected one with the role 'values', found none/,
+    ],
+  ];
+  test.each(broken)('are refused with what differs: %s', async (_what, spoil, message) => {
+    await expect(openCard(changed('n-hits', spoil))).rejects.toThrow(message);
+  });
+
+  test('are refused in one line when a file is missing, cut off, no model, of another opset', async () => {
+    await expect(openCard(fixture('nowhere.json'))).rejects.toThrow(/nowhere\.json: cannot be read: no such file/);
+    await expect(
+      openCard(
+        changed('n-hits', card => {
+          card.file = 'gone.onnx';
+        }),
+      ),
+    ).rejects.toThrow(/gone\.onnx: cannot be read: no such file/);
+    await expect(
+      openCard(
+        changed(
+          'n-hits',
+          () => {},
+          bytes => bytes.subarray(0, 300),
+        ),
+      ),
+    ).rejects.toThrow(/expected the SHA-256 of its card/);
+    const cut = (bytes: Buffer) => bytes.subarray(0, 300);
+    const hash = createHash('sha256')
+      .update(cut(readFileSync(fixture('n-hits.onnx'))))
+      .digest('hex');
+    const error = await openCard(
+      changed(
+        'n-hits',
+        card => {
+          card.sha256 = hash;
+        },
+        cut,
+      ),
+    ).catch(error => error);
+    expect(error.message).toMatch(/n-hits\.onnx: onnxruntime cannot load it: /);
+    expect(error.message).not.toContain('\n');
+    await expect(openCard(fixture('opset.json'))).rejects.toThrow(
+      /opset\.onnx: onnxruntime cannot load it: .*Opset 99/,
+    );
+  });
+
+  test('a batch answers as one by one, bit for bit', async () => {
+    const open = await openCard(fixture('irregular.json'), false);
+    const asked = [0, 1, 2].map(k => {
+      const { values, ...rest } = golden('irregular');
+      return { ...rest, values: { dims: values!.dims, data: (values!.data as Float32Array).map(y => y * (k + 1)) } };
+    });
+    const together = await Promise.all(asked.map(inputs => open.run(inputs)));
+    const alone: unknown[] = [];
+    for (const inputs of asked) alone.push(await open.run(inputs));
+    expect(together).toEqual(alone);
+    expect(together[0]).not.toEqual(together[1]);
+  });
+});
+
+describe('a model that takes long', () => {
+  test('gets a worker: the thread that measures goes on, late answers are counted, old questions give way', async () => {
+    const open = await openCard(fixture('slow.json'), undefined, { timeLimit: 0.02, queue: 1 });
+    expect(open.where).toBe('in a worker');
+    let ticks = 0;
+    const ticking = setInterval(() => {
+      ticks += 1;
+    }, 5);
+    const answers = await Promise.all(
+      [0, 1, 2].map(async k => {
+        // One after the other, while the first one runs.
+        await new Promise(resolve => setTimeout(resolve, 5 * k));
+        return open.run(golden('slow'));
+      }),
+    );
+    clearInterval(ticking);
+    expect(answers).toEqual([undefined, undefined, undefined]);
+    expect(ticks).toBeGreaterThan(1);
+    expect(open.counts).toMatchObject({ asked: 3, dropped: 1 });
+    expect(open.counts.late).toBe(2);
+  });
+
+  test('small and fast ones run in this thread', async () => {
+    expect((await openCard(fixture('irregular.json'))).where).toBe('inline');
+  });
+});

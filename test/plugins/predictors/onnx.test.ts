@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import { fixture } from '../../support/models.js';
+import { runYaml } from '../../support/run-yaml.js';
+
+/** A noiseless clock that is 10 ppm fast, or a noisy one, asked every 64 s; each predictor told as it is. */
+const world = (predictors: Record<string, object>, jitter: object | undefined, duration = '150 min') => ({
+  name: 'models',
+  seed: 3,
+  duration,
+  warmup: '80 min',
+  world: {
+    kind: 'simulated',
+    clock: { use: 'oscillator', timeError: '1 ms', frequencyError: '10 ppm' },
+    servers: [{ name: 'a', delay: '10 ms', ...(jitter && { jitter }) }],
+  },
+  sources: { ntp: { use: 'ntp', servers: ['a'], poller: { use: 'fixed', interval: '64 s' } } },
+  pipelines: Object.entries(predictors).map(([name, predictor]) => ({ name, predictor, corrector: 'none' })),
+});
+
+const model = (name: string, more: object = {}) => ({ use: 'onnx', card: fixture(`${name}.json`), ...more });
+const withFallback = (name: string) => ({ use: 'fallback', order: [model(name), 'last-value'] });
+const EXPONENTIAL = { use: 'exponential', mean: '1 ms' };
+
+describe('a forecasting model in a pipeline', () => {
+  test('of every known layout keeps a drifting clock: it learns from measurements at their own times', async () => {
+    const names = ['chronos-bolt', 'chronos-2', 'timesfm-1', 'timesfm-2.5', 'ttm', 'n-hits', 'irregular'];
+    const { summary } = await runYaml(world(Object.fromEntries(names.map(name => [name, model(name)])), undefined));
+    for (const name of names) {
+      const pipeline = summary.pipelines.find(one => one.name === name)!;
+      expect(pipeline.error!.max, name).toBeLessThan(2e-6);
+      expect(pipeline.bounds.maxErrorCoverage, name).toBe(1);
+    }
+  });
+
+  test('tells the same alone and side by side with others, which share its session', async () => {
+    const alone = await runYaml(world({ one: model('irregular') }, EXPONENTIAL));
+    const beside = await runYaml(
+      world({ one: model('irregular'), two: model('irregular'), three: model('n-hits') }, EXPONENTIAL),
+    );
+    const told = ({ samples }: typeof alone) =>
+      samples.filter(({ pipeline }) => pipeline === 'one').map(({ told }) => told.time);
+    expect(told(beside)).toEqual(told(alone));
+    expect(told(alone).length).toBeGreaterThan(100);
+  });
+
+  test('answers with a latency where the scenario gives it one, and without one costs no virtual time', async () => {
+    const { summary } = await runYaml(
+      world({ prompt: model('irregular'), late: model('irregular', { latency: '2 min' }) }, EXPONENTIAL),
+    );
+    const [, prompt, late] = summary.pipelines;
+    expect(prompt!.error!.rms).toBeGreaterThan(0);
+    expect(late!.error!.rms).not.toBe(prompt!.error!.rms);
+  });
+
+  test.each([
+    ['nan', /'nan': answer dropped, not finite \(1 so far\)/],
+    ['crossing', /'crossing': answer dropped, crossing quantiles \(10 so far\)/],
+    ['stuck', /'stuck': answer dropped, constant \(1 so far\)/],
+  ])('%s: wrong answers are counted and dropped, and the next in the order answers', async (name, message) => {
+    const { summary, events, samples } = await runYaml(world({ pipeline: withFallback(name) }, EXPONENTIAL));
+    expect(events.map(({ what }) => what).join('\n')).toMatch(message);
+    expect(summary.pipelines[1]!.error!.max).toBeLessThan(5e-3);
+    expect(samples.some(({ estimate }) => estimate?.by === 'last-value')).toBe(true);
+  });
+
+  test('that cannot be loaded leaves the pipeline to what it has, and one line says why', async () => {
+    const missing = { use: 'fallback', order: [{ use: 'onnx', card: fixture('nowhere.json') }, 'last-value'] };
+    const { events, summary } = await runYaml(world({ pipeline: missing }, EXPONENTIAL, '2 h'));
+    const lines = events.filter(({ what }) => /cannot be loaded/.test(what));
+    expect(lines.map(({ what }) => what)).toEqual([
+      expect.stringMatching(/nowhere\.json: cannot be read: no such file$/),
+    ]);
+    expect(summary.pipelines[1]!.error!.max).toBeLessThan(5e-3);
+  });
+});
