@@ -47,8 +47,12 @@ export interface EnsembleOptions {
   readonly biasWander?: number;
   /** How long a route that was left still witnesses, s. */
   readonly ghostTime?: number;
-  /** Factor on the intervals, see docs/estimator.md, Calibration. */
-  readonly spread?: number;
+  /**
+   * Factors on the half-widths at 68 and 95 %, from simulation: see docs/estimator.md, Calibration. An error that exchanges
+   * bound has shorter tails than a normal one, so the second is the smaller.
+   */
+  readonly spread68?: number;
+  readonly spread95?: number;
   readonly maxSources?: number;
   readonly window?: number;
 }
@@ -109,7 +113,8 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread: 0.93,
+  spread68: 0.935,
+  spread95: 0.92,
   maxSources: 8,
   window: 512,
 };
@@ -444,7 +449,7 @@ export class EnsembleEstimator {
   }
 
   #estimate(): ClockEstimate {
-    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread } = this.#options;
+    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread68, spread95 } = this.#options;
     const n = this.#sources.length;
     if (n === 0) {
       return {
@@ -515,7 +520,7 @@ export class EnsembleEstimator {
     const deviation = Math.sqrt(result.variance);
     const parts = laws(beliefs, result, formMean, linear);
     const half95 = mixtureQuantile(parts, 0, deviation, 0.95, NORMAL_95) * deviation;
-    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.99 * half95);
+    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.95 * half95);
     // From here on one normal law stands for the mixture, as wide as it is at 95 %: what it forecasts is then right there.
     const p00 = (half95 / NORMAL_95) ** 2;
     const q = this.#bank.randomWalkFm;
@@ -548,8 +553,8 @@ export class EnsembleEstimator {
       p11,
       whiteFm,
       randomWalkFm,
-      scale68: (spread * NORMAL_95 * half68) / half95,
-      scale95: spread * NORMAL_95,
+      scale68: (spread68 * NORMAL_95 * half68) / half95,
+      scale95: spread95 * NORMAL_95,
       maxError: Math.max(high - result.offset, result.offset - low, 0),
       maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
     };
