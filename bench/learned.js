@@ -41,7 +41,14 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const PIPELINES = ['last-value', 'regression', 'kalman-drift', 'default', 'learned', ...(values.ungated ? ['ungated'] : [])];
+const PIPELINES = [
+  'last-value',
+  'regression',
+  'kalman-drift',
+  'default',
+  'learned',
+  ...(values.ungated ? ['ungated'] : []),
+];
 const shipped = await namedPipelines(PIPELINES.filter(name => !['last-value', 'ungated'].includes(name)));
 const lastValue = {
   name: 'last-value',

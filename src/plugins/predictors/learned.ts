@@ -26,7 +26,8 @@ const Options = z.strictObject({
     timeLimit: '200 ms',
   }),
   gate: z.boolean().default(true).meta({
-    description: 'Tell the classical estimate for as long as the learned one has scored worse; false shows what that is worth.',
+    description:
+      'Tell the classical estimate for as long as the learned one has scored worse; false shows what that is worth.',
   }),
 });
 
