@@ -1,6 +1,7 @@
 /** What the benchmarks in bench/ use of the built command. */
 
 export { CONTAMINATIONS, draw, FAMILIES as DRAWN } from './cli/dataset-draws.js';
+export { NtpServer } from './cli/ntp-server.js';
 export { namedPipelines } from './cli/pipelines.js';
 export { openTrace } from './cli/recordings.js';
 export { openScenario, parseScenario } from './cli/scenario-files.js';

@@ -15,6 +15,7 @@ import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime } from '../../core/quantity.js';
 
 const Options = z.strictObject({
+  rounds: z.boolean().default(true).meta({ description: 'A line for each round and pipeline; false: events only.' }),
   names: z
     .record(z.string(), z.string())
     .default({})
@@ -43,10 +44,12 @@ export class LogSink implements Sink {
   private readonly told = new Set<string>();
   private pipelines: readonly string[] = [];
   private width = 0;
+  private began = 0;
 
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  start({ pipelines, clock }: RunInfo): void {
+  start({ pipelines, clock, start = 0 }: RunInfo): void {
+    this.began = Math.floor(start);
     this.pipelines = pipelines;
     this.width = Math.max(...pipelines.map(name => name.length));
     if (clock !== undefined) write(`Clock: ${clock}. Nothing sets it. Ctrl-C ends the run.`);
@@ -59,9 +62,14 @@ export class LogSink implements Sink {
   }
 
   round(record: RoundRecord): void {
+    if (!this.options.rounds) {
+      if (record.pipeline === this.pipelines[0]) this.count(record.verdicts);
+      return;
+    }
     const { t, pipeline, measurements, verdicts, mad, reading, told, estimate } = record;
     if (this.told.has(pipeline)) this.told.clear();
-    if (this.told.size === 0) write(`[${t.toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
+    if (this.told.size === 0)
+      write(`[${(t - this.began).toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
     this.told.add(pipeline);
     if (pipeline === this.pipelines[0]) {
       this.count(verdicts);
@@ -82,7 +90,7 @@ export class LogSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    write(`[${t.toFixed(1)} s] ${part}: ${what}`);
+    write(`[${(t - this.began).toFixed(1)} s] ${part}: ${what}`);
   }
 
   finish(): void {
