@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NtpServer } from '../../src/cli/ntp-server.js';
 import type { StatusDocument, TimeDocument } from '../../src/core/serving/documents.js';
 import { SystemClock } from '../../src/plugins/clocks/system.js';
+import { NtpServer } from '../../src/plugins/sinks/ntp-server.js';
 import { type CliRun, start } from '../support/cli.js';
 import { scratch, write } from '../support/escapement.js';
 

@@ -11,6 +11,7 @@ import {
   type Predictor,
   timeOn,
 } from '../../src/core/contracts/index.js';
+import { InputError } from '../../src/core/errors.js';
 import { type Golden, misshapen } from '../../src/core/models/card.js';
 import { filled } from '../../src/core/models/feeds.js';
 import { carry, firstEstimate, propagate } from '../../src/core/pipeline/estimates.js';
@@ -81,6 +82,15 @@ async function predictAll(predictor: Predictor) {
   }
   return answers;
 }
+
+/** Real time, with a server that never answers. */
+const REAL = `
+name: conformance
+duration: 300 ms
+world: { kind: real }
+sources: { ntp: { use: ntp, servers: ['127.0.0.1:1'] } }
+pipelines: [{ name: kalman }]
+`;
 
 const WORLD = `
 name: conformance
@@ -497,12 +507,18 @@ const RULES: Rules = {
     test('takes a run from its start to its end, also one that was interrupted at once', async () => {
       const { seen, write } = swallow();
       try {
-        const sink = make(descriptor);
-        const summary = await runText(scenario('', ''), { sinks: [sink] });
+        const run = (more: { signal?: AbortSignal } = {}) => {
+          const inWorld = (text: string) => runText(text, { sinks: [make(descriptor)], ...more });
+          // What serves the time to others refuses all but real time.
+          return inWorld(scenario('', '')).catch(error => {
+            expect(error).toBeInstanceOf(InputError);
+            expect((error as InputError).message).toContain('expected a real world, found a simulated one');
+            return inWorld(REAL);
+          });
+        };
+        const summary = await run();
         expect(summary.interrupted).toBe(false);
-        const aborted = new AbortController();
-        aborted.abort();
-        const short = await runText(scenario('', ''), { sinks: [make(descriptor)], signal: aborted.signal });
+        const short = await run({ signal: AbortSignal.abort() });
         expect(short.interrupted).toBe(true);
       } finally {
         process.stdout.write = write;

@@ -74,6 +74,11 @@ export interface MachineClock extends Clock {
    * if it had not been asked. Before the first reading.
    */
   resume?(snapshot: Snapshot): string | undefined;
+  /**
+   * What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0: so that other processes can say the same instant.
+   * Undefined where the counter is another clock, and before the first reading.
+   */
+  readonly counterOrigin?: bigint | undefined;
 }
 
 export type ClockPlugin = ClockModel | MachineClock;

@@ -91,8 +91,9 @@ interface Stage {
   /** The local clock as a function of true time, where that is known at any instant. */
   readonly known: KnownClock | undefined;
   readonly reference: 'truth' | 'ntp';
-  /** What a real clock is read through. */
+  /** What a real clock is read through, and where its counter began. */
   readonly clock?: string;
+  readonly counterOrigin?: bigint | undefined;
   now(): number;
   /** What the local clock reads at a time of the stage, now or before the next event; where `known` is undefined. */
   readAt(t: number): ClockReading;
@@ -164,6 +165,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),
+    ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
   };
   const { machine } = stage;
   const vigil =
@@ -456,13 +458,49 @@ function stageFor(inputs: RunInputs, make: Make, keeper: Keeper): Stage {
   }
 }
 
-function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'simulated' }, make: Make): Stage {
+/** A simulated world with what goes wrong in it, ready to be driven. */
+export interface ReadyWorld {
+  readonly world: SimulatedWorld;
+  readonly faults: number;
+  /** Puts what goes wrong on the timeline. */
+  strike(report: (part: string, what: string) => void): void;
+}
+
+/**
+ * A scenario's simulated world without anybody in it, for programs that are to meet its servers. `epoch` is the Unix
+ * second at which its time begins, and its servers' clocks are `ahead` besides, seconds.
+ */
+export function emptyWorld({ scenario, file }: RunInputs, epoch: number, ahead: number): ReadyWorld {
+  const { world } = scenario;
+  if (world.kind !== 'simulated') {
+    throw new InputError(`${file} world`, `expected a simulated world, found a ${world.kind} one`);
+  }
+  const make = maker(
+    new Container(),
+    scenario.seed,
+    undefined,
+    dirname(file),
+    () => {},
+    (_kind, made) => made,
+  );
+  return readyWorld({ scenario, file }, world, make, epoch, ahead);
+}
+
+function readyWorld(
+  { scenario, file }: RunInputs,
+  spec: WorldSpec & { kind: 'simulated' },
+  make: Make,
+  epoch = Math.floor(Date.parse(scenario.epoch) / 1000),
+  ahead = 0,
+): ReadyWorld {
   const model = make('clock', spec.clock, `${file} world.clock`, 'clock');
   if (model.world !== 'simulated') {
     throw new InputError(`${file} world.clock`, `'${spec.clock.use}' is a real clock: a simulated world needs a model`);
   }
-  const epoch = Math.floor(Date.parse(scenario.epoch) / 1000);
-  const servers = spec.servers.map((server, index) => serverOptions(server, index, file, make));
+  const servers = spec.servers.map((server, index) => {
+    const options = serverOptions(server, index, file, make);
+    return ahead === 0 ? options : { ...options, timeError: options.timeError + ahead };
+  });
   const world = new SimulatedWorld(scenario.seed, epoch, model, servers);
   // Named by what they are and when they strike, so that one more fault in the list leaves the others' draws alone.
   const namesakes = new Map<string, number>();
@@ -473,6 +511,20 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     const part = earlier === 0 ? name : `${name}#${earlier}`;
     return { entry, part, fault: make('fault', entry.fault, `${file} world.faults[${index}]`, part) };
   });
+  return {
+    world,
+    faults: faults.length,
+    strike: report => {
+      for (const { entry, part, fault } of faults) {
+        world.strike(fault, entry, part, what => report(entry.fault.use, what));
+      }
+    },
+  };
+}
+
+function simulatedStage(inputs: RunInputs, spec: WorldSpec & { kind: 'simulated' }, make: Make): Stage {
+  const { scenario } = inputs;
+  const { world, faults, strike } = readyWorld(inputs, spec, make);
   return {
     view: world.view,
     servers: world.network.names,
@@ -490,12 +542,8 @@ function simulatedStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind:
     run: control => world.truth.run(scenario.duration ?? 0, control),
     stop: () => world.truth.stop(),
     playback: undefined,
-    ...(faults.length > 0 && { tampering: world.tampering }),
-    strike: report => {
-      for (const { entry, part, fault } of faults) {
-        world.strike(fault, entry, part, what => report(entry.fault.use, what));
-      }
-    },
+    ...(faults > 0 && { tampering: world.tampering }),
+    strike,
   };
 }
 
@@ -594,6 +642,7 @@ function realStage(
     reference: 'ntp',
     clock: clock.description,
     machine: clock,
+    counterOrigin: clock.counterOrigin,
     now: () => scheduler.time,
     readAt: counter => {
       const now = clock.read();

@@ -89,6 +89,12 @@ export class SystemClock implements MachineClock {
     return BigInt(this.epochSeconds) * BigInt(SECOND);
   }
 
+  get counterOrigin(): bigint | undefined {
+    const { counterOrigin, name } = this.raw;
+    if (name !== 'koffi' || this.alignment === undefined) return undefined;
+    return BigInt(counterOrigin) * BigInt(SECOND) - BigInt(this.alignment);
+  }
+
   read(): ClockReading {
     const { wall, counter } = this.raw.read();
     this.alignment ??= wall - counter;
