@@ -44,7 +44,7 @@ const oneLanguage = {
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/index.ts', 'src/cli/main.ts', 'src/bench.ts'],
+  entryPoints: ['src/index.ts', 'src/client.ts', 'src/cli/main.ts', 'src/bench.ts'],
   outdir: 'dist',
   outbase: 'src',
   chunkNames: 'chunks/[name]-[hash]',

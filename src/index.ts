@@ -3,6 +3,7 @@ import 'reflect-metadata';
 
 export { inject } from 'inversify';
 export { z } from 'zod';
+export * from './client.js';
 export * from './core/contracts/index.js';
 export { InputError } from './core/errors.js';
 export { combined } from './core/pipeline/combined.js';

@@ -3,8 +3,8 @@ import { referenceIdOf } from '../core/ntp/packet.js';
 import { formatTime } from '../core/quantity.js';
 import { randomStream } from '../core/world/random.js';
 import { SystemClock } from '../plugins/clocks/system.js';
+import { NtpServer } from '../plugins/sinks/ntp-server.js';
 import { whyUnreachable } from './internet.js';
-import { NtpServer } from './ntp-server.js';
 
 /** What the demo's honest servers say of this machine's clock: it is behind by so much (s), and loses so much (s/s). */
 const BEHIND = 25e-3;

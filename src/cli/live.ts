@@ -1,26 +1,30 @@
 import { join } from 'node:path';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { Sink } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
-import { isLoopback, parseServer } from '../core/ntp/server-address.js';
-import { formatDuration, parseQuantity } from '../core/quantity.js';
+import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
+import { type AskingOptions, liveSource, seconds } from './live-source.js';
+import { makeSink } from './make-sink.js';
 import { namedPipelines, packageRoot } from './pipelines.js';
-import { execute } from './run.js';
-import { parseScenario } from './scenario-files.js';
+import { filesOf, openScenario, parseScenario } from './scenario-files.js';
+import { keepGoing, type Served, type ServiceOptions } from './service.js';
 
-export interface LiveOptions {
-  readonly server?: readonly string[];
+export interface LiveOptions extends AskingOptions {
+  readonly state?: string;
+  readonly http?: string | true;
+  readonly quiet?: boolean;
   readonly for?: string;
   readonly pipeline?: readonly string[];
-  readonly interval?: string;
-  readonly demo?: boolean;
+  readonly validation?: boolean;
+  readonly sink?: readonly string[];
   /** A TCP port, or true for the usual one. */
   readonly dashboard?: string | true;
-  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
+  /** The Model Context Protocol is spoken on standard input and output, until the input ends. */
+  readonly mcp?: boolean;
   readonly plugin?: readonly string[];
 }
 
@@ -28,11 +32,10 @@ export interface LiveOptions {
 const POOL = ['0.pool.ntp.org', '1.pool.ntp.org', '2.pool.ntp.org', '3.pool.ntp.org'];
 
 /** The first one's verdicts are what the live view shows of a round. */
-const PIPELINES = ['kalman-median', 'offset-only', 'kalman-drift'];
+const PIPELINES = ['default', 'kalman-median', 'offset-only', 'kalman-drift'];
+/** ChronoTick's log has the MAD of the servers about their median. */
+const VOTING_FIRST = ['kalman-median', 'default', 'offset-only', 'kalman-drift'];
 
-/** Shortest interval for servers that are not on this machine, seconds: NTP's usual shortest (2⁶, RFC 5905's MINPOLL 6). */
-const SHORTEST = 64;
-const DEMO_INTERVAL = 1;
 const DEMO_DURATION = 30;
 
 /** Errors are not scored before this, or the first quarter of a short run: the first questions follow quickly. Seconds. */
@@ -41,81 +44,189 @@ const WARM_UP = 10;
 /** How long something that cannot be called off (a name being looked up) may hold up the end, milliseconds. */
 const LINGER = 200;
 
-/** `escapement live`: pipelines on this machine's clock against real servers. Nothing is ever set. */
-export async function live(options: LiveOptions): Promise<void> {
+/** Options that a configuration answers itself. */
+const ANSWERED = [
+  'server',
+  'pipeline',
+  'interval',
+  'maxInterval',
+  'nts',
+  'ca',
+  'keyFile',
+  'key',
+  'demo',
+  'validation',
+  'http',
+  'sink',
+  'dashboard',
+] as const;
+
+/** `escapement live`: pipelines on this machine's clock against real servers. */
+export async function live(config: string | undefined, options: LiveOptions): Promise<void> {
+  try {
+    await (config === undefined ? byOptions(options) : configured(config, options));
+  } finally {
+    setTimeout(() => process.exit(), LINGER).unref();
+  }
+}
+
+/** A configuration is a scenario in the real world. */
+async function configured(file: string, options: LiveOptions): Promise<void> {
+  const other = ANSWERED.find(name => options[name] !== undefined);
+  if (other !== undefined)
+    throw new InputError(
+      `--${other.replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`,
+      `${file} says that`,
+      'leave out one of the two',
+    );
   const asked = options.for === undefined ? undefined : seconds('--for', options.for);
-  const given = options.interval === undefined ? undefined : seconds('--interval', options.interval);
+  const load = async (): Promise<LoadedScenario> => {
+    const loaded = await openScenario(file, options.plugin);
+    const { scenario } = loaded;
+    if (scenario.world.kind !== 'real') {
+      throw new InputError(
+        `${file} world.kind`,
+        `expected real, found ${scenario.world.kind}`,
+        `escapement run ${file}`,
+      );
+    }
+    return asked === undefined ? loaded : { ...loaded, scenario: { ...scenario, duration: asked } };
+  };
+  const first = await load();
+  ended(await keepGoing(first, { ...serviceOptions(options), configuration: { files: filesOf(file), load } }), options);
+}
+
+/** Options of `live` as a service understands them. */
+function serviceOptions(options: LiveOptions): ServiceOptions {
+  const { json, quiet, out, plugin, state } = options;
+  const { STATE_DIRECTORY: folder } = process.env;
+  const kept =
+    state !== undefined
+      ? { state, statePlace: '--state' }
+      : folder !== undefined && folder !== ''
+        ? { state: join(folder.split(':')[0]!, 'state.json'), statePlace: 'STATE_DIRECTORY' }
+        : {};
+  return {
+    ...(out !== undefined && { out }),
+    ...(json !== undefined && { json }),
+    ...(plugin !== undefined && { plugin }),
+    quiet,
+    ...kept,
+    ...(quiet && !json && { extraSinks: [makeSink('log', undefined, { rounds: false })] }),
+  };
+}
+
+/** The exit code, and what is to be said at the end. */
+function ended({ summary, endedBy }: Served, { json }: LiveOptions): void {
+  if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  if (endedBy === 'SIGINT') process.exitCode = 130;
+  else if (endedBy === undefined && summary.exchanges.answered === 0) {
+    process.stderr.write('escapement: live: no server gave a usable answer\n');
+    process.exitCode = 1;
+  }
+}
+
+/** Where `--http` listens: ADDRESS:PORT, PORT, or what the sink has by itself. */
+function httpSink(where: string | true): object {
+  if (where === true) return { use: 'http' };
+  const match = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(where);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw new InputError('--http', `expected [ADDRESS:]PORT, found '${where}'`);
+  const host = match[1] ?? match[2];
+  return { use: 'http', port, ...(host !== undefined && { host }) };
+}
+
+async function byOptions(options: LiveOptions): Promise<void> {
+  const asked = options.for === undefined ? undefined : seconds('--for', options.for);
   if (options.demo && options.server !== undefined) {
     throw new InputError('--server', 'the demo brings its own servers', 'leave out --server or --demo');
   }
   const servers = options.server ?? POOL;
-  const interval = given ?? (options.demo ? DEMO_INTERVAL : SHORTEST);
-  if (!options.demo) checkEtiquette(servers, interval);
-  const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
+  // What is wrong with the options is said before anything is started.
+  liveSource(servers, options);
+  const names = options.pipeline ?? (options.validation ? VOTING_FIRST : PIPELINES);
   const pipelines = await namedPipelines(names, options.plugin);
-  const dashboard = options.dashboard === undefined ? undefined : dashboardSink(options.dashboard);
+  const http = httpOf(options);
   if (!options.demo && options.server === undefined) await expectInternet();
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
-    const duration = asked ?? (demo && DEMO_DURATION);
-    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration, dashboard }, demo);
+    const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
+    await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration, http }, demo);
   } finally {
     demo?.close();
-    setTimeout(() => process.exit(), LINGER).unref();
   }
 }
 
 async function watch(
   options: LiveOptions,
   run: {
-    readonly servers: readonly string[];
-    readonly interval: number;
+    readonly source: object;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
-    readonly dashboard: object | undefined;
+    readonly http: object | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { servers, interval, pipelines, duration, dashboard } = run;
-  const { json } = options;
+  const { source, pipelines, duration, http } = run;
+  const { json, mcp } = options;
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
     warmup: Math.min(WARM_UP, (duration ?? Number.POSITIVE_INFINITY) / 4),
     world: { kind: 'real' },
-    sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
+    sources: { ntp: source },
     pipelines,
-    sinks: [...viewOf(options, demo), ...(dashboard === undefined ? [] : [dashboard])],
-  });
-  // Where standard output is one JSON document, the demo's servers are told on the other.
-  if (demo !== undefined) (json ? process.stderr : process.stdout).write(`${demo.description}\n`);
-  const summary = await execute(await parseScenario(text, 'live', options.plugin), {
-    ...options,
-    extraSinks: [
-      ...(demo === undefined ? [] : [demo.judge]),
-      ...(dashboard === undefined ? [] : [announcer(json || options.validation ? process.stderr : process.stdout)]),
+    sinks: [
+      ...viewOf(options, demo),
+      ...(http === undefined ? [] : [http]),
+      ...(options.sink ?? []).map(sinkOf),
+      ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : []),
     ],
   });
-  if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
-  else if (demo !== undefined && demo.judge.lines.length > 0) {
+  // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
+  const people = json || mcp ? process.stderr : process.stdout;
+  if (demo !== undefined) people.write(`${demo.description}\n`);
+  const service = serviceOptions(options);
+  const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
+    ...service,
+    extraSinks: [
+      ...(service.extraSinks ?? []),
+      ...(demo === undefined ? [] : [demo.judge]),
+      ...(options.dashboard === undefined ? [] : [announcer(options.validation ? process.stderr : people)]),
+    ],
+  });
+  if (mcp) return;
+  if (!json && demo !== undefined && demo.judge.lines.length > 0) {
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
   }
-  if (summary.interrupted) process.exitCode = 130;
-  else if (summary.exchanges.answered === 0) {
-    process.stderr.write('escapement: live: no server gave a usable answer\n');
-    process.exitCode = 1;
-  }
+  ended(served, options);
 }
 
-/** The page and what it asks for, on loopback. */
-function dashboardSink(asked: string | true): object {
-  const port = asked === true ? undefined : Number(asked);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
-    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(asked)}'`);
-  }
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, quiet, validation, mcp }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  if (json || quiet) return [];
+  return [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
+}
+
+/** The HTTP server that was asked for, with the dashboard's page or without it. */
+function httpOf({ http, dashboard }: LiveOptions): object | undefined {
+  const sink = http === undefined ? undefined : httpSink(http);
+  if (dashboard === undefined) return sink;
   const page = join(packageRoot(), 'dist', 'web', 'dashboard.html');
-  return { use: 'http', ...(port !== undefined && { port }), page };
+  const port = dashboard === true ? undefined : Number(dashboard);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
+    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(dashboard)}'`);
+  }
+  if (port !== undefined && sink !== undefined) {
+    throw new InputError(
+      '--dashboard',
+      'has no port of its own beside --http',
+      '--dashboard alone serves its page there',
+    );
+  }
+  return { use: 'http', ...sink, ...(port !== undefined && { port }), page };
 }
 
 /** Says where the page is once its server listens: the port may have been left to the system. */
@@ -128,27 +239,16 @@ function announcer(stream: NodeJS.WriteStream): Sink {
   };
 }
 
-/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
-function viewOf({ json, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
-  if (validation) return [{ use: 'validation-csv' }];
-  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }) }];
-}
-
-function seconds(option: string, value: string): number {
-  const parsed = parseQuantity(value, 'time');
-  if (typeof parsed === 'string') throw new InputError(option, parsed);
-  if (!(parsed > 0)) throw new InputError(option, `expected more than 0 s, found ${value}`);
-  return parsed;
-}
-
-function checkEtiquette(servers: readonly string[], interval: number): void {
-  const hosts = servers.map(server => ({ server, ...parseServer(server, `--server ${server}`) }));
-  const foreign = hosts.find(({ host }) => !isLoopback(host));
-  if (interval < SHORTEST && foreign !== undefined) {
-    throw new InputError(
-      '--interval',
-      `expected at least ${SHORTEST} s, found ${formatDuration(interval)}: ${foreign.server} is not on this machine`,
-      'public servers are shared; shorter intervals are for servers on loopback',
-    );
+/** A sink by its name, or as a scenario has it: NAME, or { use: NAME, … }. */
+function sinkOf(text: string): unknown {
+  const wanted = `expected the name of a sink, or YAML such as '{ use: ntp-server, port: 1123 }', found '${text}'`;
+  let sink: unknown;
+  try {
+    sink = parse(text);
+  } catch {
+    throw new InputError('--sink', wanted);
   }
+  const named = typeof sink === 'string' || (typeof sink === 'object' && sink !== null && 'use' in sink);
+  if (!named) throw new InputError('--sink', wanted);
+  return sink;
 }

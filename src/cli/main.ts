@@ -74,18 +74,34 @@ program
 
 program
   .command('live')
-  .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
+  .description("run pipelines on this machine's clock against NTP servers, as a service if you like")
+  .argument('[config]', 'a scenario in the real world (YAML) instead of the options; read again when it changes')
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
-  .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
-  .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--pipeline <name|file...>', 'pipelines to run; left out: default, kalman-median, offset-only, kalman-drift')
+  .option('--interval <duration>', 'from question to question, always; the shortest is 64 s, but on loopback')
+  .option(
+    '--max-interval <duration>',
+    'asks less often, up to this, while the clock is steady; left out: 64 s to 1024 s',
+  )
+  .option('--nts', 'the servers prove themselves by Network Time Security (RFC 8915)')
+  .option('--ca <file>', 'with --nts: the authorities to trust (PEM); left out: those that Node trusts')
+  .option('--key-file <file>', "symmetric keys in chrony's or ntpd's format")
+  .option('--key <number>', 'the key of --key-file that the servers prove themselves by')
+  .option('--http [[address:]port]', 'serve the time over HTTP; left out: not, without a port: 127.0.0.1:8623')
+  .option('--state <file>', 'keep what is learned here, and go on from it')
+  .option('--quiet', 'print events only')
+  .option(
+    '--sink <name|yaml...>',
+    "who is told: sinks (escapement plugins sink), e.g. '{ use: ntp-server, port: 1123 }'",
+  )
   .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .option(...plugins)
-  .action(async options => (await import('./live.js')).live(options));
+  .action(async (config: string | undefined, options) => (await import('./live.js')).live(config, options));
 
 program
   .command('dataset')
@@ -114,6 +130,52 @@ program
   .option('--source <text>', 'where the model comes from, for the card')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .action(async (file: string, options) => (await import('./model.js')).model(file, options));
+
+program
+  .command('mcp')
+  .description('tell agents the time, over the Model Context Protocol on standard input and output')
+  .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
+  .option('--pipeline <name|file>', 'the pipeline whose time is told; left out: default')
+  .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--sink <name|yaml...>', 'others who are told, as of live')
+  .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them')
+  .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
+  .option(...plugins)
+  .action(async options =>
+    (await import('./live.js')).live(undefined, { ...options, mcp: true, pipeline: [options.pipeline ?? 'default'] }),
+  );
+
+program
+  .command('serve')
+  .description("put a simulated world's servers on UDP ports in real time, for testing other NTP clients")
+  .argument('<scenario>', 'scenario file (YAML)')
+  .option('--address <address...>', 'where to listen, IPv4 or IPv6: one, or one for each server; left out: 127.0.0.1')
+  .option('--port <port>', 'on one address the first one, and one more for each server; left out: free ones')
+  .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
+  .option('--with-clock', "the servers part from this machine's clock as from the scenario's")
+  .option('--seed <seed>', "another seed than the scenario's")
+  .option('--json', 'names and ports as one JSON document on standard output, and nothing else there')
+  .option(...plugins)
+  .action(async (file: string, options) => (await import('./serve.js')).serve(file, options));
+
+program
+  .command('relay')
+  .description('forward NTP questions to servers that clients have no route to, each behind a port of its own')
+  .requiredOption('--upstream <server...>', 'HOST[:PORT] of servers')
+  .option('--address <address...>', 'where to listen, IPv4 or IPv6: one, or one for each server; left out: 127.0.0.1')
+  .option('--port <port>', 'on one address the first one, and one more for each server; left out: free ones')
+  .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
+  .option('--every <duration>', 'mean interval between questions of one client that are passed on', '1 s')
+  .option('--burst <count>', 'questions of one client that may come at once', '16')
+  .option('--delay <time>', 'fault: more delay each way')
+  .option('--jitter <time>', 'fault: mean of a random delay each way, exponential')
+  .option('--asymmetry <time>', 'fault: more delay on the way back; negative: on the way there')
+  .option('--loss <probability>', 'fault: of losing a packet, each way, e.g. 5 %')
+  .option('--duplication <probability>', 'fault: of an answer that comes twice')
+  .option('--late <probability>', 'fault: of an answer that comes when its client asks again')
+  .option('--seed <seed>', 'for what is drawn')
+  .option('--json', 'upstreams and ports as one JSON document on standard output, and nothing else there')
+  .action(async options => (await import('./relay.js')).relay(options));
 
 program
   .command('validate')

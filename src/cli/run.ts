@@ -1,7 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
+import type { KeptState } from '../core/experiment/keeping.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
-import { runScenario } from '../core/experiment/run.js';
+import { type RunHandle, runScenario } from '../core/experiment/run.js';
 import { PHASE } from '../core/pipeline/phases.js';
 import type { PluginChoice } from '../core/plugin/registry.js';
 import { makeSink } from './make-sink.js';
@@ -55,6 +56,12 @@ export interface ExecuteOptions {
   /** Several runs share `out`: each gets a folder of its own in it. */
   readonly several?: boolean;
   readonly extraSinks?: readonly Sink[];
+  /** No view of what happens, and no table at the end. */
+  readonly quiet?: boolean | undefined;
+  /** Ends the run; left out, Ctrl-C and SIGTERM do. */
+  readonly signal?: AbortSignal;
+  readonly kept?: KeptState | undefined;
+  readonly underWay?: (handle: RunHandle) => void;
   /** What a replayed world plays, where it has been read already. */
   readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
 }
@@ -79,9 +86,14 @@ function withAbsolutePaths({ scenario, file }: LoadedScenario): LoadedScenario['
   return { ...scenario, world: { ...rest, ...paths } };
 }
 
+/** Whether a protocol is spoken on standard input and output, so that nothing else may be written there. */
+export function speaksOnStdio(sinks: readonly PluginChoice[]): boolean {
+  return sinks.some(sink => sink.use === 'mcp' && sink['transport'] === 'stdio');
+}
+
 /** A scenario's sink without what it prints for people: none, where it does nothing else. */
-function silent(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
-  if (sink.use === 'log' || sink.use === 'table') return [];
+function silenced(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
+  if (sink.use === 'table' || (sink.use === 'log' && sink['to'] !== 'stderr')) return [];
   if (sink.use !== 'validation-csv') return [sink];
   return hasFolder ? [{ ...sink, print: false }] : [];
 }
@@ -113,32 +125,39 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
     if (!chosen.has('csv')) sinks.push(makeSink('csv', output.path, interval === undefined ? {} : { interval }));
     if (!chosen.has('summary-json')) sinks.push(makeSink('summary-json', output.path));
   }
-  if (!options.json) {
+  const spoken = speaksOnStdio(scenario.sinks);
+  const silent = options.json || spoken;
+  if (!silent && !options.quiet) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
     const watched = view === 'log' && chosen.has('validation-csv');
     for (const use of [view, 'table'])
       if (!chosen.has(use) && !(use === view && watched)) sinks.push(makeSink(use, undefined));
   }
-  // Where standard output is one JSON document, what a scenario would write there for people is left out.
-  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => silent(sink, output !== undefined)) };
+  // Where standard output is one JSON document, or a protocol's, what a scenario would write there for people is left out.
+  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => silenced(sink, output !== undefined)) };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  if (options.signal === undefined) {
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
+  }
+  if (spoken) process.stdin.once('end', interrupt);
   try {
     const summary = await runScenario({
-      scenario: options.json ? quiet : scenario,
+      scenario: silent ? quiet : scenario,
       file,
       ...recording,
       sinks,
       ...(output && { outputFolder: output.path }),
-      signal: abort.signal,
+      signal: options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]),
+      kept: options.kept,
+      ...(options.underWay && { underWay: options.underWay }),
       behaviour: true,
     });
     output?.end(summary.interrupted ? 'interrupted' : 'finished');
-    if (output !== undefined && !options.json) process.stdout.write(`Files: ${output.shown}\n`);
+    if (output !== undefined && !silent) process.stdout.write(`Files: ${output.shown}\n`);
     return summary;
   } catch (error) {
     output?.end('failed');

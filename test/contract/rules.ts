@@ -11,6 +11,7 @@ import {
   type Predictor,
   timeOn,
 } from '../../src/core/contracts/index.js';
+import { InputError } from '../../src/core/errors.js';
 import { type Golden, misshapen } from '../../src/core/models/card.js';
 import { filled } from '../../src/core/models/feeds.js';
 import { carry, firstEstimate, propagate } from '../../src/core/pipeline/estimates.js';
@@ -82,6 +83,15 @@ async function predictAll(predictor: Predictor) {
   return answers;
 }
 
+/** Real time, with a server that never answers. */
+const REAL = `
+name: conformance
+duration: 300 ms
+world: { kind: real }
+sources: { ntp: { use: ntp, servers: ['127.0.0.1:1'] } }
+pipelines: [{ name: kalman }]
+`;
+
 const WORLD = `
 name: conformance
 duration: 800 s
@@ -152,14 +162,16 @@ const RULES: Rules = {
       correctAll(whole, measurements.slice(0, 30), history);
       const saved = JSON.parse(JSON.stringify(whole.snapshot()));
       const resumed = make(descriptor);
-      resumed.restore!(saved);
+      resumed.restore!(saved, { continues: true, elapsed: 0 });
       const twin = new TestHistory();
       for (let i = 0; i < 30; i++) twin.add(measurements[i]!);
       twin.estimate = history.estimate;
       expect(correctAll(resumed, measurements.slice(30), twin)).toEqual(
         correctAll(whole, measurements.slice(30), history),
       );
-      expect(() => make(descriptor).restore!({ ...saved, version: -1 })).toThrow(/version/);
+      expect(() => make(descriptor).restore!({ ...saved, version: -1 }, { continues: true, elapsed: 0 })).toThrow(
+        /version/,
+      );
     });
   },
   model: descriptor => {
@@ -495,12 +507,18 @@ const RULES: Rules = {
     test('takes a run from its start to its end, also one that was interrupted at once', async () => {
       const { seen, write } = swallow();
       try {
-        const sink = make(descriptor);
-        const summary = await runText(scenario('', ''), { sinks: [sink] });
+        const run = (more: { signal?: AbortSignal } = {}) => {
+          const inWorld = (text: string) => runText(text, { sinks: [make(descriptor)], ...more });
+          // What serves the time to others refuses all but real time.
+          return inWorld(scenario('', '')).catch(error => {
+            expect(error).toBeInstanceOf(InputError);
+            expect((error as InputError).message).toContain('expected a real world, found a simulated one');
+            return inWorld(REAL);
+          });
+        };
+        const summary = await run();
         expect(summary.interrupted).toBe(false);
-        const aborted = new AbortController();
-        aborted.abort();
-        const short = await runText(scenario('', ''), { sinks: [make(descriptor)], signal: aborted.signal });
+        const short = await run({ signal: AbortSignal.abort() });
         expect(short.interrupted).toBe(true);
       } finally {
         process.stdout.write = write;

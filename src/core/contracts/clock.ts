@@ -1,3 +1,5 @@
+import type { Snapshot } from './state.js';
+
 /**
  * The two clocks of a machine, read at one instant. Seconds since the run's epoch, as each of them believes.
  *
@@ -61,6 +63,22 @@ export interface MachineClock extends Clock {
   readonly epoch: bigint;
   /** What is read, for the manifest and for people: e.g. "CLOCK_REALTIME and CLOCK_MONOTONIC_RAW through koffi". */
   readonly description: string;
+  /** Seconds that this machine has slept since it was started, in which its counter stood still; undefined if unknown. */
+  slept?(): number | undefined;
+  /** Whether the kernel says that somebody synchronises the system clock; undefined if unknown. */
+  disciplined?(): boolean | undefined;
+  /** What another process needs to go on with the same counter and epoch. */
+  snapshot?(): Snapshot | undefined;
+  /**
+   * Goes on counting from a snapshot, if the counter has not been interrupted since; else it says why not, and starts as
+   * if it had not been asked. Before the first reading.
+   */
+  resume?(snapshot: Snapshot): string | undefined;
+  /**
+   * What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0: so that other processes can say the same instant.
+   * Undefined where the counter is another clock, and before the first reading.
+   */
+  readonly counterOrigin?: bigint | undefined;
 }
 
 export type ClockPlugin = ClockModel | MachineClock;

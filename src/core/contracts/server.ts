@@ -9,6 +9,8 @@ export interface ServerState {
   /** Seconds. */
   readonly rootDispersion: number;
   readonly referenceId: number;
+  /** When its clock was last set, by its own time in seconds since the epoch; left out: now. */
+  readonly reference?: number;
 }
 
 /** What is wrong with an answer: left out, nothing. */

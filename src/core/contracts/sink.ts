@@ -3,6 +3,7 @@ import type { Verdict } from './combiner.js';
 import type { CorrectedTime, Estimate } from './estimate.js';
 import type { SourceEvent } from './exchange.js';
 import type { Measurement } from './measurement.js';
+import type { Stateful } from './state.js';
 import type { WorldKind } from './world.js';
 
 /** What is known of a run when it starts. */
@@ -22,6 +23,8 @@ export interface RunInfo {
   readonly reference: 'truth' | 'ntp';
   /** What a real world's clock is read through. */
   readonly clock?: string;
+  /** What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0, where a real world's counter is that clock. */
+  readonly counterOrigin?: bigint;
 }
 
 /** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */
@@ -233,10 +236,12 @@ export interface Answer {
  * A plugin of kind `sink`: writes, shows or serves what a run produces. Sinks stand outside the pipelines: they may be
  * told the truth, and nothing that they do reaches a pipeline.
  *
- * A sink that throws ends the run. What an implementer owes: `finish` leaves readable output also when `summary.interrupted`. `interval` is its own
+ * A sink that throws ends the run. What an implementer owes: `finish` leaves readable output also when
+ * `summary.interrupted`; nothing that it opens keeps the process alive (`unref`), because another sink's start may fail.
+ * One that serves the time to other programs refuses any world but the real one (`expectServable`). `interval` is its own
  * sampling grid, seconds of the run's time; without it it gets no samples on a grid.
  */
-export interface Sink {
+export interface Sink extends Stateful {
   readonly interval?: number;
   /** A promise holds the run back until the sink is ready. */
   start?(run: RunInfo, time: TimeService): void | Promise<void>;

@@ -33,7 +33,7 @@ export function respond(
     version: asked.version,
     mode: MODE_SERVER,
     poll: asked.poll,
-    reference: state.stratum === 0 ? NOT_SET : toTimestamp(Math.floor(receive), epoch),
+    reference: state.stratum === 0 ? NOT_SET : toTimestamp(state.reference ?? Math.floor(receive), epoch),
     origin: asked.transmit,
     receive: toTimestamp(receive, epoch),
     transmit: toTimestamp(transmit, epoch),

@@ -56,6 +56,24 @@ export class VirtualScheduler extends BaseScheduler {
     if (to > this.current) this.current = to;
   }
 
+  /** When the next task is due; Infinity if there is none. */
+  get nextTime(): number {
+    return this.heap.nextTime;
+  }
+
+  /** Tasks that wait. */
+  get pending(): number {
+    return this.heap.size;
+  }
+
+  /** Runs all tasks due up to `time` at once, and stands there: for worlds that follow real time. */
+  advanceTo(time: number): void {
+    for (let next = this.heap.nextTime; next <= time; next = this.heap.nextTime) {
+      if (this.advance(next)) this.heap.pop()!.run();
+    }
+    while (!this.advance(time));
+  }
+
   /** Ends `run` after the current task, at the current time. */
   stop(): void {
     this.stopped = true;

@@ -6,6 +6,7 @@ import {
   type Estimate,
   type History,
   type Measurement,
+  type Passage,
   type Snapshot,
   timeOn,
 } from '../../core/contracts/index.js';
@@ -13,6 +14,7 @@ import { WanderWatch } from '../../core/estimation/wander-watch.js';
 import { DriftMemory } from '../../core/pipeline/drift-memory.js';
 import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { formatTime, ratio } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -32,8 +34,26 @@ const Options = z.strictObject({
   }),
 });
 
-const Count = z.strictObject({ outliers: z.int().min(0), side: z.number() });
-const VERSION = 2;
+const State = z.strictObject({
+  outliers: z.int().min(0),
+  side: z.number(),
+  first: z.custom<Measurement>(value => typeof value === 'object' && value !== null && 'offset' in value).nullable(),
+  drifts: z.array(z.number()).length(5),
+  wander: z.strictObject({
+    at: z.number().nullable(),
+    shadows: z.array(
+      z.strictObject({
+        x: z.number(),
+        y: z.number(),
+        p00: z.number(),
+        p01: z.number(),
+        p11: z.number(),
+        log: z.number(),
+      }),
+    ),
+  }),
+});
+const VERSION = 3;
 /** A drift is known once its deviation is under this share of what it is for a clock that nothing is known of. */
 const KNOWN = 0.05;
 
@@ -121,24 +141,17 @@ export class KalmanCorrector implements Corrector {
 
   snapshot(): Snapshot {
     const { outliers, side, first = null, memory, wander } = this;
-    const state = { outliers, side, first, memory: memory.snapshot(), wander: wander.snapshot() };
+    const state = { outliers, side, first, drifts: memory.snapshot(), wander: wander.snapshot() };
     return { version: VERSION, state };
   }
 
-  restore({ version, state }: Snapshot): void {
-    if (version !== VERSION) throw new Error(`expected a snapshot of version ${VERSION}, found ${version}`);
-    const saved = state as {
-      outliers: number;
-      side: number;
-      first: Measurement | null;
-      memory: ReturnType<DriftMemory['snapshot']>;
-      wander: ReturnType<WanderWatch['snapshot']>;
-    };
-    const { outliers, side } = saved;
-    ({ outliers: this.outliers, side: this.side } = Count.parse({ outliers, side }));
-    this.first = saved.first ?? undefined;
-    this.memory.restore(saved.memory);
-    this.wander.restore(saved.wander);
+  restore(snapshot: Snapshot, { continues }: Passage): void {
+    const { outliers, side, first, drifts, wander } = stateIn(snapshot, VERSION, State);
+    this.memory.restore(drifts);
+    if (!continues) return;
+    Object.assign(this, { outliers, side });
+    this.first = first ?? undefined;
+    this.wander.restore(wander);
   }
 
   /** Whether nothing but a step of the clock explains an innovation, and it is not the second in a row. */

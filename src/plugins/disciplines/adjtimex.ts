@@ -1,6 +1,7 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Discipline, SteerableClock, SteeringError } from '../../core/contracts/index.js';
+import { attainable, isStep } from '../../core/discipline/steering.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { ratio, time } from '../../core/quantity.js';
 
@@ -39,19 +40,12 @@ export class AdjtimexDiscipline implements Discipline {
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
   steer({ offset, drift, cause }: SteeringError, clock: SteerableClock): void {
-    const { step, steps, leap, maxSlew } = this.options;
+    const { steps, leap, maxSlew } = this.options;
     const mayStep = cause === 'leap' ? leap === 'step' : steps === 'always' || this.updates < steps;
     this.updates += 1;
-    clock.setFrequency(this.attainable(drift));
-    if (mayStep && Math.abs(offset) > step) clock.step(offset);
+    const { ticks, fine } = attainable(drift, this.options);
+    clock.setFrequency(ticks * this.options.tick + fine);
+    if (isStep(offset, mayStep, this.options)) clock.step(offset);
     else clock.slew(offset, maxSlew);
-  }
-
-  /** The frequency nearest to the wanted one that the tick and the kernel's fine adjustment can make. */
-  private attainable(wanted: number): number {
-    const { maxFrequency, tick, maxTick } = this.options;
-    const beyond = Math.abs(wanted) - maxFrequency;
-    const ticks = beyond <= 0 || tick === 0 ? 0 : Math.min(Math.ceil(beyond / tick) * tick, maxTick);
-    return Math.sign(wanted) * Math.min(Math.abs(wanted), ticks + maxFrequency);
   }
 }

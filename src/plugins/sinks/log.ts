@@ -15,10 +15,15 @@ import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime } from '../../core/quantity.js';
 
 const Options = z.strictObject({
+  rounds: z.boolean().default(true).meta({ description: 'A line for each round and pipeline; false: events only.' }),
   names: z
     .record(z.string(), z.string())
     .default({})
     .meta({ description: 'What to call a server, by its HOST[:PORT] in the source.' }),
+  to: z
+    .enum(['stdout', 'stderr'])
+    .default('stdout')
+    .meta({ description: 'Standard output, or standard error where a protocol is spoken on the other.' }),
 });
 
 interface ServerRecord {
@@ -29,7 +34,7 @@ interface ServerRecord {
 }
 
 /**
- * What happens, line by line on standard output, for people who watch: each round of measurements (the wall clock's
+ * What happens, line by line, for people who watch: each round of measurements (the wall clock's
  * offset by the median of those that the first pipeline used, one standard deviation of their mean taken as
  * independent, and why the others were not used), the state of NTP (when a server last answered, when the first pipeline
  * last took a measurement, every server's reach register in octal), then what each pipeline tells: what to add to the wall clock, the
@@ -43,13 +48,15 @@ export class LogSink implements Sink {
   private readonly told = new Set<string>();
   private pipelines: readonly string[] = [];
   private width = 0;
+  private began = 0;
 
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  start({ pipelines, clock }: RunInfo): void {
+  start({ pipelines, clock, start = 0 }: RunInfo): void {
+    this.began = Math.floor(start);
     this.pipelines = pipelines;
     this.width = Math.max(...pipelines.map(name => name.length));
-    if (clock !== undefined) write(`Clock: ${clock}. Nothing sets it. Ctrl-C ends the run.`);
+    if (clock !== undefined) this.write(`Clock: ${clock}. Ctrl-C ends the run.`);
   }
 
   exchange({ event }: ExchangeRecord): void {
@@ -59,22 +66,27 @@ export class LogSink implements Sink {
   }
 
   round(record: RoundRecord): void {
+    if (!this.options.rounds) {
+      if (record.pipeline === this.pipelines[0]) this.count(record.verdicts);
+      return;
+    }
     const { t, pipeline, measurements, verdicts, mad, reading, told, estimate } = record;
     if (this.told.has(pipeline)) this.told.clear();
-    if (this.told.size === 0) write(`[${t.toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
+    if (this.told.size === 0)
+      this.write(`[${(t - this.began).toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
     this.told.add(pipeline);
     if (pipeline === this.pipelines[0]) {
       this.count(verdicts);
       this.ntp.note(record);
-      write(`      ${this.state(t)}`);
+      this.write(`      ${this.state(t)}`);
     }
     const name = pipeline.padEnd(this.width);
     if (estimate === undefined || told.uncertainty === undefined || told.maxError === undefined) {
-      write(`      ${name}  knows nothing yet`);
+      this.write(`      ${name}  knows nothing yet`);
       return;
     }
     const ppm = (1e6 * estimate.drift).toFixed(3);
-    write(
+    this.write(
       `      ${name}  offset=${formatTime(told.time - reading.wall, true)} ± ${formatTime(told.uncertainty)} ` +
         `(${100 * told.level} %)  drift=${estimate.drift >= 0 ? '+' : ''}${ppm} ± ` +
         `${(1e6 * Math.sqrt(estimate.p11)).toFixed(3)} ppm  at most ± ${formatTime(told.maxError)}`,
@@ -82,17 +94,17 @@ export class LogSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    write(`[${t.toFixed(1)} s] ${part}: ${what}`);
+    this.write(`[${(t - this.began).toFixed(1)} s] ${part}: ${what}`);
   }
 
   finish(): void {
     if (this.servers.size === 0) return;
-    write(`\nServers, and how often ${this.pipelines[0]} used them:`);
+    this.write(`\nServers, and how often ${this.pipelines[0]} used them:`);
     const names = [...this.servers.keys()].map(name => this.name(name));
     const width = Math.max(...names.map(name => name.length));
     [...this.servers.values()].forEach(({ asked, answered, used, why }, index) => {
       const rest = why === '' ? '' : `; last time not: ${why}`;
-      write(`      ${names[index]!.padEnd(width)}  answered ${answered}/${asked}, used ${used}${rest}`);
+      this.write(`      ${names[index]!.padEnd(width)}  answered ${answered}/${asked}, used ${used}${rest}`);
     });
   }
 
@@ -126,6 +138,10 @@ export class LogSink implements Sink {
     }
   }
 
+  private write(line: string): void {
+    process[this.options.to].write(`${line}\n`);
+  }
+
   private name(source: string): string {
     const name = this.options.names[source];
     return name === undefined ? source : `${name} (${source})`;
@@ -145,8 +161,4 @@ function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
-}
-
-function write(line: string): void {
-  process.stdout.write(`${line}\n`);
 }

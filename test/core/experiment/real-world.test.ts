@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NtpServer } from '../../../src/cli/ntp-server.js';
 import type { Sample, Sink } from '../../../src/core/contracts/index.js';
 import { SystemClock } from '../../../src/plugins/clocks/system.js';
+import { NtpServer } from '../../../src/plugins/sinks/ntp-server.js';
 import { median, runLive } from '../../support/live-run.js';
 
 const clock = new SystemClock({ through: 'auto' });

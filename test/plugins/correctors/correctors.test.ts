@@ -18,6 +18,8 @@ import { anyEstimate, finite, size } from '../../support/arbitrary.js';
 import { at, believed, make, measured } from '../../support/estimation.js';
 import { definiteness, inverse, type Matrix, product, scaled, sum, transposed } from '../../support/matrix.js';
 
+const CONTINUES = { continues: true, elapsed: 0 };
+
 const nothing: History = { axis: 'counter', measurements: logOf([]), observed: logOf([]), estimate: undefined };
 
 const corrector = (use: string, options: object = {}): Corrector => make('corrector', { use, ...options }).plugin;
@@ -223,10 +225,12 @@ describe('the Kalman corrector', () => {
     const first = corrector('kalman', { leap: false });
     correct(first, prior, measured(1, 1));
     const second = corrector('kalman', { leap: false });
-    second.restore!(JSON.parse(JSON.stringify(first.snapshot!())));
+    second.restore!(JSON.parse(JSON.stringify(first.snapshot!())), CONTINUES);
     expect(corrected(second, prior, measured(2, 1)).offset).toBe(1);
-    expect(() => second.restore!({ version: 99, state: {} })).toThrow('expected a snapshot of version 2, found 99');
-    expect(() => second.restore!({ version: 2, state: { outliers: 'many' } })).toThrow();
+    expect(() => second.restore!({ version: 99, state: {} }, CONTINUES)).toThrow(
+      'expected a snapshot of version 3, found 99',
+    );
+    expect(() => second.restore!({ version: 3, state: { outliers: 'many' } }, CONTINUES)).toThrow();
   });
 
   test('a step that half the round trip cannot explain is believed at once, and the drift stays', () => {
