@@ -58,7 +58,6 @@ export interface EnsembleOptions {
 }
 
 export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
-  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.02 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
   { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.3 },
   { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
@@ -108,7 +107,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   hypotheses: DEFAULT_HYPOTHESES,
   whiteFm: 1e-19,
   ageingTime: 7200,
-  switchTime: 1e5,
+  switchTime: 4e4,
   stampNoise: 1e-7,
   outlier: 0.003,
   stepChance: 1e-4,
@@ -118,8 +117,8 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread68: 0.935,
-  spread95: 0.92,
+  spread68: 0.925,
+  spread95: 0.895,
   maxSources: 8,
   window: 512,
 };
