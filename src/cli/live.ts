@@ -15,6 +15,7 @@ export interface LiveOptions {
   readonly interval?: string;
   readonly sink?: readonly string[];
   readonly demo?: boolean;
+  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   /** The Model Context Protocol is spoken on standard input and output, until the input ends. */
@@ -83,7 +84,7 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: json ? sinks : [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }, ...sinks],
+    sinks: [...viewOf(options, demo), ...sinks],
   });
   // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
   if (demo !== undefined) (json || mcp ? process.stderr : process.stdout).write(`${demo.description}\n`);
@@ -101,6 +102,12 @@ async function watch(
     process.stderr.write('escapement: live: no server gave a usable answer\n');
     process.exitCode = 1;
   }
+}
+
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, mcp, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
 }
 
 function seconds(option: string, value: string): number {

@@ -84,6 +84,7 @@ program
     "who is told: sinks (escapement plugins sink), e.g. '{ use: ntp-server, port: 1123 }'",
   )
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
+  .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .option(...plugins)
@@ -201,6 +202,13 @@ program
   .option('--level <level>', 'probability of the confidence interval; left out: one sigma, 0.683')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .action(async (file: string, options) => (await import('./stability.js')).stability(file, options));
+
+// Whoever reads standard output has had enough (head, grep -m): that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.off('exit', forsaken);
+  process.exit();
+});
 
 // Nothing is left to happen, and the command has not come to its end: only a promise that nobody keeps does that.
 const forsaken = (): void => {

@@ -25,7 +25,7 @@ export class OutputDirectory {
         if (held.length > 0 && !held.includes(MANIFEST)) {
           throw new InputError(`--out ${path}`, 'the folder holds something other than a run; it is left alone');
         }
-        for (const name of held.filter(name => /\.(csv|json|yaml)$|^report\.html$/.test(name)))
+        for (const name of held.filter(name => /\.(csv|json|yaml|log)$|^report\.html$/.test(name)))
           rmSync(join(path, name));
       }
       mkdirSync(path, { recursive: true });

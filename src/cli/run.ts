@@ -84,8 +84,11 @@ export function speaksOnStdio(sinks: readonly PluginChoice[]): boolean {
   return sinks.some(sink => sink.use === 'mcp' && sink['transport'] === 'stdio');
 }
 
-function writesForPeople(sink: PluginChoice): boolean {
-  return sink.use === 'table' || (sink.use === 'log' && sink['to'] !== 'stderr');
+/** A scenario's sink without what it prints for people: none, where it does nothing else. */
+function unprinted(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
+  if (sink.use === 'table' || (sink.use === 'log' && sink['to'] !== 'stderr')) return [];
+  if (sink.use !== 'validation-csv') return [sink];
+  return hasFolder ? [{ ...sink, print: false }] : [];
 }
 
 /** Runs one scenario with the sinks of the command line; Ctrl-C ends it early and leaves readable files. */
@@ -120,10 +123,12 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
   if (!silent) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
-    for (const use of [view, 'table']) if (!chosen.has(use)) sinks.push(makeSink(use, undefined));
+    const watched = view === 'log' && chosen.has('validation-csv');
+    for (const use of [view, 'table'])
+      if (!chosen.has(use) && !(use === view && watched)) sinks.push(makeSink(use, undefined));
   }
   // Where standard output is one JSON document, or a protocol's, what a scenario would write there for people is left out.
-  const quiet = { ...scenario, sinks: scenario.sinks.filter(sink => !writesForPeople(sink)) };
+  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => unprinted(sink, output !== undefined)) };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();

@@ -247,6 +247,17 @@ describe('faults of predictors', () => {
     expect(safe!.error!.max).toBeLessThan(1e-3);
   });
 
+  test('one that is off swings about what it is off by', async () => {
+    const off = { use: 'predictor-off', at: 0, by: '20 ms', swing: '5 ms', period: '1200 s', pipelines: ['p'] };
+    const told = await runYaml(withFault(off, ['a'], pipelines));
+    const errors = told.samples.filter(({ pipeline, t }) => pipeline === 'p' && t > 600).map(({ error }) => error!);
+    expect(Math.max(...errors)).toBeGreaterThan(0.0245);
+    expect(Math.max(...errors)).toBeLessThan(0.026);
+    expect(Math.min(...errors)).toBeLessThan(0.0155);
+    expect(Math.min(...errors)).toBeGreaterThan(0.014);
+    expect(told.summary.pipelines[2]!.error!.max).toBeLessThan(1e-3);
+  });
+
   test('one that is silent leaves its pipeline with what it had', async () => {
     const told = await runYaml(withFault({ use: 'predictor-silent', at: 1000, pipelines: ['p'] }, ['a'], pipelines));
     expect(told.rounds.filter(({ pipeline }) => pipeline === 'p').at(-1)!.estimate!.at.counter).toBeLessThan(1000);

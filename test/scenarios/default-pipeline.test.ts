@@ -7,9 +7,11 @@ import { namedPipelines } from '../../src/cli/pipelines.js';
 import { runText } from '../support/run-scenario.js';
 
 const folder = fileURLToPath(new URL('../../scenarios', import.meta.url));
-const scenarios = readdirSync(folder).filter(
-  file => file.endsWith('.yaml') && /^world:/m.test(readFileSync(join(folder, file), 'utf8')),
-);
+const scenarios = readdirSync(folder)
+  .filter(file => file.endsWith('.yaml') && /^world:/m.test(readFileSync(join(folder, file), 'utf8')))
+  .filter(file => !/^extends:/m.test(readFileSync(join(folder, file), 'utf8')));
+/** Less than this is rounding, seconds: one of the clocks has no noise at all. */
+const NOTHING = 1e-8;
 const KALMAN = ['kalman-drift', 'kalman-median'];
 
 // One realisation is luck (who is ahead after six hours without measurements is a matter of the last minutes before).
@@ -25,6 +27,6 @@ describe('the default pipeline', () => {
       for (const { name, error } of summary.pipelines) squares.set(name, (squares.get(name) ?? 0) + error!.rms ** 2);
     }
     const rms = (name: string) => Math.sqrt(squares.get(name)! / SEEDS.length);
-    for (const other of KALMAN) expect(rms('default')).toBeLessThan(1.02 * rms(other));
+    for (const other of KALMAN) expect(rms('default')).toBeLessThan(1.02 * rms(other) + NOTHING);
   });
 });

@@ -6,7 +6,7 @@ import { escapement } from '../support/escapement.js';
 
 const folder = fileURLToPath(new URL('../../scenarios', import.meta.url));
 const scenarios = readdirSync(folder).filter(
-  file => file.endsWith('.yaml') && /^world:/m.test(readFileSync(join(folder, file), 'utf8')),
+  file => file.endsWith('.yaml') && /^(world|extends):/m.test(readFileSync(join(folder, file), 'utf8')),
 );
 
 describe('shipped scenarios', () => {

@@ -17,6 +17,14 @@ export interface Consensus {
   readonly weights: number[];
   /** Probability that each source is biased. */
   readonly biased: number[];
+  /** The same belief as two normal laws: the likeliest hypothesis, and all others together (none with one source). */
+  readonly laws: readonly WeighedLaw[];
+}
+
+export interface WeighedLaw {
+  readonly weight: number;
+  readonly offset: number;
+  readonly variance: number;
 }
 
 export function consensus(
@@ -27,7 +35,7 @@ export function consensus(
   share: readonly number[],
 ): Consensus {
   const n = phases.length;
-  if (n === 1) return { offset: phases[0]!, variance: covariance(0, 0), weights: [1], biased: [0] };
+  if (n === 1) return certain(phases[0]!, covariance(0, 0), [1]);
   const centre = phases[0]!;
   const sets = hypotheses(n);
   const { p, v, ones, d } = scratch(n);
@@ -37,6 +45,7 @@ export function consensus(
   let first = 0;
   let second = 0;
   let within = 0;
+  let best = { offset: 0, variance: 0 };
   const weights = new Array<number>(n).fill(0);
   const biased = new Array<number>(n).fill(0);
   for (const set of sets) {
@@ -78,6 +87,7 @@ export function consensus(
         biased[i]! *= fade;
       }
       top = log;
+      best = { offset, variance: 1 / information };
     }
     const w = Math.exp(log - top);
     total += w;
@@ -97,7 +107,29 @@ export function consensus(
   }
   // What the hypotheses differ by is a difference of squares, and may round to less than nothing.
   const between = Math.max(0, second / total - offset * offset);
-  return { offset: centre + offset, variance: within / total + between, weights, biased };
+  const variance = within / total + between;
+  return { offset: centre + offset, variance, weights, biased, laws: split(offset, variance, best, 1 / total, centre) };
+}
+
+/** The likeliest of the hypotheses, of weight `share`, and what the whole is without it. */
+function split(
+  offset: number,
+  variance: number,
+  best: { readonly offset: number; readonly variance: number },
+  share: number,
+  centre: number,
+): WeighedLaw[] {
+  const top = { weight: share, offset: centre + best.offset, variance: best.variance };
+  const rest = 1 - share;
+  if (rest < 1e-6) return [{ ...top, weight: 1 }];
+  const mean = (offset - share * best.offset) / rest;
+  const square = (variance + offset * offset - share * (best.variance + best.offset * best.offset)) / rest;
+  const left = Math.max(square - mean * mean, best.variance);
+  return [top, { weight: rest, offset: centre + mean, variance: left }];
+}
+
+function certain(offset: number, variance: number, weights: number[]): Consensus {
+  return { offset, variance, weights, biased: weights.map(() => 0), laws: [{ weight: 1, offset, variance }] };
 }
 
 /** Where no covariance can be factored (rounding has eaten it): the source that is surest of itself. */
@@ -106,12 +138,11 @@ function surest(phases: readonly number[], covariance: (i: number, j: number) =>
   phases.forEach((_, i) => {
     if (covariance(i, i) < covariance(best, best)) best = i;
   });
-  return {
-    offset: phases[best]!,
-    variance: covariance(best, best),
-    weights: phases.map((_, i) => (i === best ? 1 : 0)),
-    biased: phases.map(() => 0),
-  };
+  return certain(
+    phases[best]!,
+    covariance(best, best),
+    phases.map((_, i) => (i === best ? 1 : 0)),
+  );
 }
 
 interface Scratch {

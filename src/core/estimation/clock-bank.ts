@@ -48,6 +48,18 @@ interface Member {
   cov: Float64Array;
 }
 
+/** One member's belief about a linear form of the phases and about the drift. */
+export interface MemberBelief {
+  readonly weight: number;
+  readonly mean: number;
+  readonly variance: number;
+  /** With the drift. */
+  readonly covariance: number;
+  readonly drift: number;
+  readonly driftVariance: number;
+  readonly randomWalkFm: number;
+}
+
 /** What a scalar measurement makes of one member's phase. */
 export type PhaseUpdate = (
   mean: number,
@@ -323,22 +335,33 @@ export class ClockBank {
     return { mean, variance };
   }
 
-  /** Weight, mean and variance of Σ form_s·x_s in each member that matters. */
-  marginals(form: Float64Array): { weight: number; mean: number; variance: number }[] {
+  /** What each member that matters believes of Σ form_s·x_s and of the drift. */
+  marginals(form: Float64Array): MemberBelief[] {
     const n = this.#dim;
-    const out: { weight: number; mean: number; variance: number }[] = [];
-    for (const m of this.#members) {
-      if (m.weight < 3e-3) continue;
+    const out: MemberBelief[] = [];
+    this.#members.forEach((m, h) => {
+      if (m.weight < 3e-3) return;
       let mean = 0;
       let variance = 0;
+      let covariance = 0;
       for (let i = X; i < n; i++) {
         const f = form[i - X]!;
         if (f === 0) continue;
         mean += f * m.mean[i]!;
+        covariance += f * m.cov[i * n]!;
         for (let j = X; j < n; j++) variance += f * form[j - X]! * m.cov[i * n + j]!;
       }
-      out.push({ weight: m.weight, mean, variance });
-    }
+      const { wander } = this.#options.hypotheses[h]!;
+      out.push({
+        weight: m.weight,
+        mean,
+        variance,
+        covariance,
+        drift: m.mean[Y]!,
+        driftVariance: m.cov[0]!,
+        randomWalkFm: wander * wander,
+      });
+    });
     return out;
   }
 
@@ -470,7 +493,7 @@ function transitionMatrix(hypotheses: readonly WanderHypothesis[]): Float64Array
       const f = hypotheses[from]!;
       const apart = Math.abs(Math.log10(h.wander / f.wander)) + (h.ageing > 0 === f.ageing > 0 ? 0 : 1);
       if (h.delaysTell !== f.delaysTell) return 0.01;
-      return Math.exp(-2 * apart) + 0.03;
+      return (Math.exp(-2 * apart) + 0.03) * h.weight;
     });
     const total = closeness.reduce((a, b) => a + b, 0);
     closeness.forEach((c, to) => {

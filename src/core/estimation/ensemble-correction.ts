@@ -14,7 +14,7 @@ import { correctness } from './error-bound.js';
 import type { ClockEstimate, Observation } from './observation.js';
 import { intersect } from './selection.js';
 
-const VERSION = 2;
+const VERSION = 3;
 /** A drift that is known no better than this is not worth remembering, s/s. */
 const KNOWN_DRIFT = 1e-5;
 /** So often a drift must have crossed its mean before it is expected back there: a random walk does it a few times. */

@@ -1,6 +1,6 @@
 import { BaseDelay } from './base-delay.js';
-import { consensus } from './bias-consensus.js';
-import { ClockBank, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
+import { type Consensus, consensus } from './bias-consensus.js';
+import { ClockBank, type MemberBelief, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
 import { correctness, PHI } from './error-bound.js';
 import { mixtureQuantile } from './mixture-quantile.js';
 import type { ClockEstimate, Observation } from './observation.js';
@@ -14,7 +14,6 @@ export const IDEAS = [
   'base-delay',
   'queue-likelihood',
   'queue-law',
-  'soft-ends',
   'wander-bank',
   'ageing',
   'delay-deaf',
@@ -34,11 +33,6 @@ export interface EnsembleOptions {
   readonly switchTime?: number;
   /** Noise of the stamps beyond their precision, s. */
   readonly stampNoise?: number;
-  /**
-   * Blur of the ends of the likelihood, in queueing scales: queues of several hops are hardly ever all empty, so the
-   * exponential law's sharp ends are overconfident.
-   */
-  readonly softness?: number;
   /** Chance that an exchange obeys no queueing law. */
   readonly outlier?: number;
   /** Chance of a phase step per exchange. */
@@ -53,22 +47,22 @@ export interface EnsembleOptions {
   readonly biasWander?: number;
   /** How long a route that was left still witnesses, s. */
   readonly ghostTime?: number;
-  /** Factor on the intervals, from calibration over simulated families: queues are assumed a little too ill-behaved. */
+  /** Factor on the intervals, see docs/estimator.md, Calibration. */
   readonly spread?: number;
   readonly maxSources?: number;
   readonly window?: number;
 }
 
 export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
-  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.7 },
+  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.02 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
-  { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.6 },
-  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.35 },
-  { wander: 3e-8, ageing: 0, initialDrift: 5e-5, weight: 0.2 },
-  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
-  { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.05 },
+  { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.3 },
+  { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
+  { wander: 3e-8, ageing: 0, initialDrift: 5e-5, weight: 0.07 },
+  { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.05 },
+  { wander: 3e-7, ageing: 0, initialDrift: 2e-4, weight: 0.03 },
   { wander: 1e-6, ageing: 0, initialDrift: 5e-2, weight: 0.02 },
-  { wander: 1e-9, ageing: 1e-11, initialDrift: 5e-5, weight: 0.2 },
+  { wander: 1e-9, ageing: 1e-11, initialDrift: 5e-5, weight: 0.1 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
   { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
   { wander: 1e-7, ageing: 0, initialDrift: 5e-5, weight: 0.02, delaysTell: false },
@@ -101,7 +95,6 @@ const DEFAULTS: Required<EnsembleOptions> = {
   ageingTime: 7200,
   switchTime: 1e5,
   stampNoise: 1e-7,
-  softness: 0.02,
   outlier: 0.003,
   stepChance: 1e-4,
   biasShare: 0.2,
@@ -110,7 +103,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread: 0.97,
+  spread: 0.94,
   maxSources: 8,
   window: 512,
 };
@@ -169,6 +162,8 @@ export class EnsembleEstimator {
   /** The first exchanges, to be judged again. */
   #beginning: Observation[] = [];
   #at = Number.NaN;
+  /** Between the last two exchanges, s. */
+  #gap = 0;
   #steppedAt = Number.NEGATIVE_INFINITY;
   #agreement: Agreement = { majority: true, agreeing: 0, heard: 0 };
 
@@ -178,7 +173,6 @@ export class EnsembleEstimator {
       ...DEFAULTS,
       ...options,
       hypotheses: hypothesesWithout(without, hypotheses),
-      ...(without.includes('soft-ends') && { softness: 0 }),
       ...(without.includes('biases') && { biasShare: 1e-12, ghostShare: 1e-12 }),
     };
     this.#bank = this.#newBank();
@@ -217,6 +211,7 @@ export class EnsembleEstimator {
     if (dt > 0) {
       this.#bank.predict(dt);
       this.#at = o.at;
+      this.#gap = dt;
     } else if (!(dt <= 0)) this.#at = o.at;
     this.#lay();
     this.#measure(this.#sources[this.#admit(o, paths?.get(o.source))]!, o, paths !== undefined);
@@ -340,7 +335,7 @@ export class EnsembleEstimator {
   }
 
   #measure(source: Source, o: Observation, counted = false): void {
-    const { hypotheses, stampNoise, softness, outlier, stepChance, biasWander } = this.#options;
+    const { hypotheses, stampNoise, outlier, stepChance, biasWander } = this.#options;
     const change = counted ? undefined : source.path.add(Math.max(o.delay, 0));
     if (counted || source.path.count === 1) {
       source.judgedBy = { floor: source.path.minimum - source.path.shortfall, scale: source.path.scale };
@@ -357,11 +352,11 @@ export class EnsembleEstimator {
     const implausible = base.mean > path.minimum || base.mean < path.minimum - 4 * path.shortfall;
     if (path.count >= 8 && this.#uses('base-delay') && (!base.known || implausible)) {
       base.start(path.minimum, path.shortfall, path.shortfallDeviation);
-    } else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0), law.quiet);
-    const scale = base.known ? path.scaleAbove(base.mean, 0) : path.scale;
+    } else base.learn(o.delay, residual, blur, path.scaleAbove(base.mean, 0, law.quiet), law.quiet);
+    const scale = base.known ? path.scaleAbove(base.mean, 0, law.quiet) : path.scale;
     const floor = base.known ? base.mean : path.minimum - path.shortfall;
     const excess = Math.max(o.delay - floor, 0);
-    const noise = Math.hypot(stamps, softness * scale, (base.known ? base.deviation : path.shortfallDeviation) / 2);
+    const noise = Math.hypot(stamps, (base.known ? base.deviation : path.shortfallDeviation) / 2);
     const age = o.at - source.seenAt;
     if (age > 0) this.#bank.inflatePhase(index, (biasWander * path.minimum) ** 2 * (age / 86400));
     this.#likelihood.prepare(o.offset, excess, scale, law, noise, outlier);
@@ -475,7 +470,7 @@ export class EnsembleEstimator {
     }
     const chosen = [...Array(n).keys()].filter(i => this.#sources[i]!.trusted);
     // A route that was left was right, as far as one could tell; the one that replaced it is as likely biased as not.
-    const share = chosen.map(i => {
+    const shares = chosen.map(i => {
       const s = this.#sources[i]!;
       return s.ghost ? ghostShare : s.rerouted > 0 ? 0.5 : biasShare;
     });
@@ -487,7 +482,7 @@ export class EnsembleEstimator {
         const { path, rootDelay, rerouted } = this.#sources[i]!;
         return rerouted > 0 ? rerouted : biasWide * (path.minimum + rootDelay);
       }),
-      share,
+      shares,
     );
     let p01 = 0;
     chosen.forEach((s, k) => {
@@ -501,31 +496,47 @@ export class EnsembleEstimator {
         linear += result.weights[k]! * result.weights[l]! * cov[(2 + i) * dim + 2 + j]!;
       });
     });
-    // What the consensus adds for the biases belongs to every member alike.
-    const extra = Math.max(0, result.variance - linear);
-    const parts = this.#bank.marginals(form).map(p => ({ ...p, variance: p.variance + extra }));
-    const centre = result.offset;
+    const beliefs = this.#bank.marginals(form);
     let formMean = 0;
     for (let i = 0; i < n; i++) formMean += form[i]! * mean[2 + i]!;
     const deviation = Math.sqrt(result.variance);
-    const shift = centre - formMean;
-    const scale68 = spread * mixtureQuantile(parts, centre - shift, deviation, 0.68, 0.994);
-    const scale95 = spread * mixtureQuantile(parts, centre - shift, deviation, 0.95, 1.96);
+    const parts = laws(beliefs, result, formMean, linear);
+    const half95 = mixtureQuantile(parts, 0, deviation, 0.95, NORMAL_95) * deviation;
+    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.99 * half95);
+    // From here on one normal law stands for the mixture, as wide as it is at 95 %: what it forecasts is then right there.
+    const p00 = (half95 / NORMAL_95) ** 2;
+    const q = this.#bank.randomWalkFm;
+    const varianceAt = (t: number) => {
+      const then = parts.map((part, i) => {
+        const m = beliefs[i % beliefs.length]!;
+        const grown = t * (2 * m.covariance + t * m.driftVariance + whiteFm + (m.randomWalkFm * t * t) / 3);
+        return { ...part, mean: part.mean + t * (m.drift - drift), variance: part.variance + grown };
+      });
+      const sd = Math.sqrt(p00 + t * (2 * p01 + t * cov[0]! + whiteFm + (q * t * t) / 3));
+      return ((mixtureQuantile(then, 0, sd, 0.95, NORMAL_95) * sd) / NORMAL_95) ** 2;
+    };
+    const soon = Math.max(this.#gap, SOON);
+    const late = Math.max(6 * soon, LATE);
+    const byDrift = varianceAt(soon) - p00 - soon * (whiteFm + (q * soon * soon) / 3);
+    const share = Math.min(1, Math.max(0.01, byDrift / (soon * (2 * p01 + soon * cov[0]!))));
+    const p11 = share * cov[0]!;
+    const byWander = varianceAt(late) - p00 - late * (2 * share * p01 + late * p11 + whiteFm);
+    const randomWalkFm = Math.min(q, Math.max(0.01 * q, (3 * byWander) / late ** 3));
     const meanDrift = drift + mean[1]! * this.#options.ageingTime;
-    const widest = Math.sqrt(result.variance * cov[0]!);
+    const widest = Math.sqrt(p00 * p11);
     return {
       at: this.#at,
       offset: result.offset,
       drift,
       meanDrift,
       relaxation: this.#options.ageingTime,
-      p00: result.variance,
-      p01: Math.max(-widest, Math.min(widest, p01)),
-      p11: cov[0]!,
+      p00,
+      p01: Math.max(-widest, Math.min(widest, share * p01)),
+      p11,
       whiteFm,
-      randomWalkFm: this.#bank.randomWalkFm,
-      scale68,
-      scale95,
+      randomWalkFm,
+      scale68: (spread * NORMAL_95 * half68) / half95,
+      scale95: spread * NORMAL_95,
       maxError: Math.max(high - result.offset, result.offset - low, 0),
       maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
     };
@@ -548,7 +559,8 @@ export class EnsembleEstimator {
     return {
       at: this.#at,
       steppedAt: this.#steppedAt,
-      beginning: this.#beginning,
+      gap: this.#gap,
+      beginning: [...this.#beginning],
       bank: this.#bank.snapshot(),
       sources: this.#sources.map(s => ({
         ...s,
@@ -564,6 +576,7 @@ export class EnsembleEstimator {
     const saved = state as {
       at: number | null;
       steppedAt: number | null;
+      gap: number;
       beginning: Observation[];
       bank: unknown;
       sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
@@ -576,6 +589,7 @@ export class EnsembleEstimator {
     // JSON has no NaN and no infinities: what was one of them comes back as null.
     this.#at = saved.at ?? Number.NaN;
     this.#steppedAt = saved.steppedAt ?? Number.NEGATIVE_INFINITY;
+    this.#gap = saved.gap;
     this.#beginning = [...saved.beginning];
     this.#bank = this.#newBank();
     this.#bank.restore(saved.bank);
@@ -600,6 +614,29 @@ export class EnsembleEstimator {
       };
     });
   }
+}
+
+const NORMAL_68 = 0.994457883209753;
+const NORMAL_95 = 1.959963984540054;
+/** How far ahead the forecast of the whole bank and that of one normal law are made to agree, at least, s. */
+const SOON = 60;
+const LATE = 5400;
+
+/** The members' laws of the offset, about the consensus: each as every hypothesis about biases would have it. */
+function laws(
+  beliefs: readonly MemberBelief[],
+  { offset, laws: hypotheses }: Consensus,
+  formMean: number,
+  linear: number,
+) {
+  return hypotheses.flatMap(h =>
+    beliefs.map(p => ({
+      weight: p.weight * h.weight,
+      mean: p.mean - formMean + h.offset - offset,
+      // The biases belong to every member alike; a hypothesis that trusts fewer paths scales what they leave unknown.
+      variance: h.variance > linear ? p.variance + h.variance - linear : (p.variance * h.variance) / linear,
+    })),
+  );
 }
 
 /** Whether a posterior is one: finite, with variances, and a drift that a clock can have. */

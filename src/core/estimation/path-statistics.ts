@@ -42,13 +42,16 @@ export class PathStatistics {
   }
 
   /** The same, given a `base` of which `share` scales are still unaccounted for. */
-  scaleAbove(base: number, share: number): number {
+  scaleAbove(base: number, share: number, quiet = 1): number {
     const n = this.#sorted.length;
     if (n === 0) return 0;
     const minimum = this.minimum;
     const prior = 0.1 * Math.max(minimum, 0) + 2e-5;
-    const middle = (this.#sorted[(n - 1) >> 1]! + this.#sorted[n >> 1]!) / 2;
     if (n < 2) return prior;
+    const place = (quiet * (n - 1)) / 2;
+    const below = Math.floor(place);
+    const middle =
+      this.#sorted[below]! + (place - below) * (this.#sorted[Math.min(below + 1, n - 1)]! - this.#sorted[below]!);
     // A median of few samples may be far too small, which would make the likelihood far too sharp: lean upwards.
     const empirical = ((middle - base) / (1.678 - share)) * (1 + 2 / n);
     const weight = 6 / (n - 1);

@@ -37,21 +37,35 @@ export function judge(
   expectations: Scenario['expectations'],
   pipelines: readonly PipelineSummary[],
 ): readonly ExpectationResult[] {
-  return expectations.map(({ pipeline, metric, within, atMost, atLeast }) => {
-    const summary = pipelines.find(({ name }) => name === pipeline);
-    const found = summary === undefined ? null : metricOf(summary, metric, within);
-    const size = found !== null && metric === 'error.bias' ? Math.abs(found) : found;
+  return expectations.map(({ pipeline, metric, within, of, atMost, atLeast }) => {
+    const valueIn = (name: string): number | null => {
+      const summary = pipelines.find(one => one.name === name);
+      return summary === undefined ? null : metricOf(summary, metric, within);
+    };
+    const sizeOf = (value: number | null): number | null =>
+      value !== null && metric === 'error.bias' ? Math.abs(value) : value;
+    const found = valueIn(pipeline);
+    const size = sizeOf(found);
+    const unit = of === undefined ? 1 : sizeOf(valueIn(of));
     const show = (value: number): string => (METRICS[metric] === 'time' ? formatTime(value) : String(value));
+    const limit = (sign: string, value: number): string => {
+      if (of === undefined) return `${sign} ${show(value)}`;
+      return `${sign} ${value} × ${of}${unit === null ? '' : ` (${show(value * unit)})`}`;
+    };
     const limits = [
-      ...(atMost === undefined ? [] : [`≤ ${show(atMost)}`]),
-      ...(atLeast === undefined ? [] : [`≥ ${show(atLeast)}`]),
+      ...(atMost === undefined ? [] : [limit('≤', atMost)]),
+      ...(atLeast === undefined ? [] : [limit('≥', atLeast)]),
     ];
     return {
       pipeline,
       metric: within === undefined ? metric : `${metric} (within ${formatTime(within)})`,
       limit: limits.join(' and '),
       found,
-      holds: size !== null && !(atMost !== undefined && size > atMost) && !(atLeast !== undefined && size < atLeast),
+      holds:
+        size !== null &&
+        unit !== null &&
+        !(atMost !== undefined && size > atMost * unit) &&
+        !(atLeast !== undefined && size < atLeast * unit),
     };
   });
 }

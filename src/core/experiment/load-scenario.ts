@@ -47,10 +47,35 @@ export function loadScenario(text: string, file: string, base: readonly string[]
   const below = base.reduceRight<unknown>((under, over) => extended(under, parseDocument(over).toJS()), undefined);
   const document = new YamlFile(text, file, below);
   if (!document.isMap) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
-  const scenario = document.read(ScenarioSchema, []);
+  const { ntp_correction: block, ...read } = document.read(ScenarioSchema, []);
+  const scenario = { ...read, pipelines: corrected(read.pipelines, block, document) };
   const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(path);
   checkReferences(scenario, placeOf);
   return { scenario, file, warnings: warningsOf(scenario, placeOf) };
+}
+
+/**
+ * The design document's block at the top of a scenario is the corrector of every pipeline that names none; where there
+ * is no pipeline, of one that is called after it.
+ */
+function corrected(
+  pipelines: readonly PipelineSpec[],
+  block: PluginChoice | undefined,
+  document: YamlFile,
+): PipelineSpec[] {
+  if (block === undefined) return [...pipelines];
+  const written = document.valueAt(['pipelines']);
+  if (!Array.isArray(written)) {
+    return ScenarioSchema.shape.pipelines.parse([{ name: NTP_CORRECTION, corrector: block }]);
+  }
+  const open = written.map(entry => isRecord(entry) && !('corrector' in entry || 'ntp_correction' in entry));
+  if (!open.includes(true)) {
+    throw new InputError(
+      document.placeOf(['ntp_correction']),
+      'no pipeline takes it: each names a corrector of its own',
+    );
+  }
+  return pipelines.map((pipeline, index) => (open[index] ? { ...pipeline, corrector: block } : pipeline));
 }
 
 /** What the plugins of each pipeline have to say of their options. */
@@ -95,9 +120,12 @@ const PIPELINE_PLUGINS = [
  */
 export function loadPipelines(text: string, file: string): readonly PipelineSpec[] {
   const document = new YamlFile(text, file);
-  const { pipelines } = ScenarioSchema.shape;
+  const { pipelines, ntp_correction } = ScenarioSchema.shape;
   if (document.isList) return document.read(pipelines, []);
-  if (document.isMap && document.has('pipelines')) return document.read(pipelines, ['pipelines']);
+  if (document.isMap && document.has('pipelines')) {
+    const block = document.has('ntp_correction') ? document.read(ntp_correction, ['ntp_correction']) : undefined;
+    return corrected(document.read(pipelines, ['pipelines']), block, document);
+  }
   if (document.isMap) return [document.read(pipelines.unwrap().element, [])];
   throw new InputError(file, 'expected a pipeline (a map with `name`, `corrector`, …), a list of them, or a scenario');
 }
@@ -153,9 +181,14 @@ class YamlFile {
     return this.document.has(key);
   }
 
+  /** What stands at `at`, as it was written. */
+  valueAt(at: readonly PropertyKey[]): unknown {
+    return at.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], this.value);
+  }
+
   /** What stands at `at`, read by a schema; throws an `InputError` with the line and the path of the first problem. */
   read<T>(schema: z.ZodType<T>, at: readonly PropertyKey[]): T {
-    const input: unknown = at.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown>)[key], this.value);
+    const input = this.valueAt(at);
     const parsed = schema.safeParse(input);
     if (parsed.success) return parsed.data;
     const { path, problem, hint } = problemOf(parsed.error, input, schema);
@@ -234,9 +267,11 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
       throw new InputError(placeOf(['pipelines', index, 'name']), `'${name}' names a disciplined wall clock`);
     }
   });
-  scenario.expectations.forEach(({ pipeline }, index) => {
-    if (!pipelines.includes(pipeline)) {
-      throw unknownName(placeOf(['expectations', index, 'pipeline']), 'pipeline', pipeline, pipelines);
+  scenario.expectations.forEach(({ pipeline, of = pipeline }, index) => {
+    for (const [key, name] of Object.entries({ pipeline, of })) {
+      if (!pipelines.includes(name)) {
+        throw unknownName(placeOf(['expectations', index, key]), 'pipeline', name, pipelines);
+      }
     }
   });
   if (scenario.world.kind === 'simulated') {

@@ -227,6 +227,9 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     source.events.subscribe({ next: event => attempt(() => handle(event)), error: fail });
   }
   const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
+  // Before pipelines begin: their first phase does so at once.
+  report = (part, what) => scorer.event({ t: stage.now(), part, what });
+  for (const [part, what] of early) report(part, what);
   pipelines.forEach((pipeline, index) => {
     const { known } = stage;
     if (pipeline.trajectory !== undefined && known !== undefined) {
@@ -238,8 +241,6 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     };
     pipeline.outcomes.subscribe({ next: outcome => attempt(() => record(outcome)), error: fail });
   });
-  report = (part, what) => scorer.event({ t: stage.now(), part, what });
-  for (const [part, what] of early) report(part, what);
   stage.strike((part, what) => {
     scorer.struck(part, stage.now(), what === 'begins');
     report(part, what);
@@ -296,10 +297,11 @@ function wantedBy({ pipelines, expectations }: Scenario): Wanted {
   const placeOf = (name: string): number => names.indexOf(name);
   const convergence = new Map<string, Wanted['convergence'][number]>();
   const frequency = new Set<number>();
-  for (const { pipeline, metric, within } of expectations) {
-    const place = placeOf(pipeline);
-    if (within !== undefined) convergence.set(`${place} ${within}`, { pipeline: place, within });
-    if (metric.startsWith('frequency.')) frequency.add(place);
+  for (const { pipeline, metric, within, of = pipeline } of expectations) {
+    for (const place of [pipeline, of].map(placeOf)) {
+      if (within !== undefined) convergence.set(`${place} ${within}`, { pipeline: place, within });
+      if (metric.startsWith('frequency.')) frequency.add(place);
+    }
   }
   return { convergence: [...convergence.values()], frequency: [...frequency] };
 }

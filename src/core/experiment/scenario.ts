@@ -223,6 +223,9 @@ const Expectation = z
     pipeline: z.string(),
     metric: z.enum(Object.keys(METRICS) as [Metric, ...Metric[]]),
     within: time('Of `convergedBy`: the error counts as converged while it is within this.', { above: 0 }).optional(),
+    of: z.string().optional().meta({
+      description: 'The limits are multiples of the same metric of this pipeline: `atMost: 0.85, of: model-only`.',
+    }),
     atMost: limit.optional(),
     atLeast: limit.optional(),
   })
@@ -231,7 +234,7 @@ const Expectation = z
     const read = (side: 'atMost' | 'atLeast'): number | undefined => {
       const given = value[side];
       if (given === undefined) return undefined;
-      const parsed = parseQuantity(given, METRICS[value.metric]);
+      const parsed = parseQuantity(given, value.of === undefined ? METRICS[value.metric] : 'ratio');
       if (typeof parsed === 'number') return parsed;
       context.addIssue({ code: 'custom', message: parsed, path: [side], input: given });
       return z.NEVER;
@@ -246,8 +249,8 @@ const Expectation = z
           : 'only `convergedBy` has a `within`';
       context.addIssue({ code: 'custom', message, path: ['within'], input: value });
     }
-    const { pipeline, metric, within } = value;
-    return { pipeline, metric, within, atMost: read('atMost'), atLeast: read('atLeast') };
+    const { pipeline, metric, within, of } = value;
+    return { pipeline, metric, within, of, atMost: read('atMost'), atLeast: read('atLeast') };
   });
 
 export const ScenarioSchema = z
@@ -282,6 +285,10 @@ export const ScenarioSchema = z
       .min(1)
       .meta({ description: 'What is compared, all on one realisation; left out: the default estimator.' })
       .prefault([{ name: 'default', corrector: 'ensemble' }]),
+    ntp_correction: NtpCorrection.optional().meta({
+      description: 'The corrector `drift-aware` by its old name, for every pipeline that names no corrector.',
+      [OPTIONS_KEY]: { kind: 'corrector', name: NTP_CORRECTION },
+    }),
     sampling: z
       .strictObject({
         interval: duration('The grid on which errors against truth are scored.').prefault('1 s'),

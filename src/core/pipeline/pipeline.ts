@@ -106,6 +106,8 @@ export class Pipeline {
   private readonly context: History;
   private phase: Phase = 'running';
   private posterior: Estimate | undefined;
+  /** The last measurement that was believed, as a place to walk from. */
+  private anchor: Anchor | undefined;
   /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
   private prediction: Estimate | undefined;
   private inForce: Estimate | undefined;
@@ -215,8 +217,7 @@ export class Pipeline {
       this.phase === 'running' && corrector.refine !== undefined
         ? this.guard('corrector', () => corrector.refine!(prediction, this.history))
         : prediction;
-    const anchor = this.posterior?.anchor;
-    this.serve(anchor === undefined ? refined : anchorAt(refined, anchor));
+    this.serve(this.anchor === undefined ? refined : anchorAt(refined, this.anchor));
   }
 
   /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
@@ -224,6 +225,7 @@ export class Pipeline {
     const { timekeeper, level } = this.parts;
     const previous = this.inForce;
     this.posterior = this.posterior && shifted(this.posterior, by);
+    this.anchor = this.anchor && { at: this.anchor.at, time: this.anchor.time + by };
     this.prediction = this.prediction && shifted(this.prediction, by);
     this.inForce = previous && shifted(previous, by);
     if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, previous, this.world.clock.read(), level);
@@ -373,14 +375,14 @@ export class Pipeline {
         ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
         : undefined;
       this.measurements.add(measurement);
+      if (!isDeclined(answer)) this.anchor = this.anchorOf(measurement);
       if (answer !== undefined && !isDeclined(answer)) {
-        this.adopt(answer, this.anchorOf(measurement));
+        this.adopt(answer);
         done(prior, undefined);
         return;
       }
-      const anchor = answer === undefined ? this.anchorOf(measurement) : this.posterior?.anchor;
       const again = (estimate: Estimate | undefined): void => {
-        this.adopt(estimate, anchor);
+        this.adopt(estimate);
         done(prior, answer?.declined);
       };
       // A predictor with an interval of its own may be slow: no measurement waits for it.
@@ -417,10 +419,10 @@ export class Pipeline {
     }
   }
 
-  private adopt(estimate: Estimate | undefined, anchor: Anchor | undefined): void {
+  private adopt(estimate: Estimate | undefined): void {
     if (estimate === undefined) return;
     this.check(estimate);
-    this.posterior = anchor === undefined ? estimate : anchorAt(estimate, anchor);
+    this.posterior = this.anchor === undefined ? estimate : anchorAt(estimate, this.anchor);
     this.serve(this.posterior);
   }
 

@@ -77,6 +77,11 @@ const Options = z.strictObject({
         .lt(1)
         .default(0.05)
         .meta({ description: 'Hysteresis: a lead under this share is none.' }),
+      doubt: z
+        .number()
+        .min(0)
+        .default(2)
+        .meta({ description: 'Nor is one under this many of its own standard errors.' }),
       start: z.enum(['corrected', 'model-only']).default('corrected'),
     })
     .meta({ description: 'Model only where correcting loses, judged before each measurement is used.' })
@@ -319,6 +324,8 @@ function factorAt({ drift_correction_factors }: Options, deltaT: number): number
 class ShadowScore {
   private model = 0;
   private corrected = 0;
+  /** Variance of the difference of the two sizes at one measurement, s². */
+  private variance = 0;
   private n = 0;
   private on: boolean;
 
@@ -340,14 +347,19 @@ class ShadowScore {
 
   add(model: number, corrected: number | undefined): void {
     if (corrected === undefined || !this.options.enabled) return;
-    const { window, margin } = this.options;
+    const { window, margin, doubt } = this.options;
     this.n += 1;
     const weight = Math.max(1 / this.n, 1 / window);
+    const difference = Math.abs(corrected) - Math.abs(model) - (this.corrected - this.model);
     this.model += weight * (Math.abs(model) - this.model);
     this.corrected += weight * (Math.abs(corrected) - this.corrected);
+    this.variance = (1 - weight) * (this.variance + weight * difference ** 2);
     if (this.n < EARLIEST) return;
-    if (this.on && this.corrected > this.model * (1 + margin)) this.turn(false);
-    else if (!this.on && this.corrected < this.model * (1 - margin)) this.turn(true);
+    const lead = this.model - this.corrected;
+    // Of a mean of n, and of an exponential average with this weight.
+    const error = Math.sqrt(this.variance * Math.max(1 / this.n, weight / (2 - weight)));
+    if (Math.abs(lead) <= Math.max(margin * this.model, doubt * error)) return;
+    if (lead > 0 !== this.on) this.turn(lead > 0);
   }
 
   private turn(on: boolean): void {

@@ -4,6 +4,7 @@ import { inject } from 'inversify';
 import { z } from 'zod';
 import type { EventRecord, ExchangeRecord, RoundRecord, RunInfo, Sample, Sink } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
+import { NtpState } from '../../core/ntp/ntp-state.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { OutputFolder } from '../../core/plugin/tokens.js';
 import { duration } from '../../core/quantity.js';
@@ -24,7 +25,7 @@ const MEASUREMENT_COLUMNS =
 const SAMPLE_COLUMNS = 't_s,wall_s,counter_s,told_s,offset_s,uncertainty_s,level,max_error_s,by,error_s,bare_error_s';
 const ESTIMATE_COLUMNS =
   't_s,at_wall_s,at_counter_s,offset_s,drift,p00,p01,p11,max_error_s,by,drift_by,prior_offset_s,prior_drift,declined,' +
-  'used,not_used';
+  'used,not_used,last_measured_counter_s,last_applied_counter_s,reach';
 const EVENT_COLUMNS = 't_s,part,what';
 
 /** What the names of the parts of pipelines begin with. */
@@ -33,16 +34,18 @@ const PIPELINES = 'pipelines/';
 /**
  * CSV files in the run's folder: `measurements.csv` (every question and its answer, both axes; replay reads it again;
  * columns that begin with `truth_` are no inputs), and for each pipeline `samples-NAME.csv` on this sink's own grid and
- * `estimates-NAME.csv`, one row a round. Where the reference is NTP, `scored-NAME.csv` has a row for each measurement, as
- * told before it was used. `events.csv` holds what the pipelines' plugins reported and when simulated faults began and
- * ended, `world-events.csv` what sources, sinks and the network of a real world reported (a replay has none of them).
- * Numbers are written so that they read back as the same doubles.
+ * `estimates-NAME.csv`, one row a round, with the state of NTP (the counter when a server last answered and at the last
+ * measurement taken, the reach register of each of its servers in octal). Where the reference is NTP, `scored-NAME.csv`
+ * has a row for each measurement, as told before it was used. `events.csv` holds what the pipelines' plugins reported and
+ * when simulated faults began and ended, `world-events.csv` what sources, sinks and the network of a real world reported
+ * (a replay has none of them). Numbers are written so that they read back as the same doubles.
  */
 @plugin({ kind: 'sink', name: 'csv', summary: 'Measurements, samples and estimates as CSV files', options: Options })
 export class CsvSink implements Sink {
   readonly interval: number;
   private readonly folder: string;
   private readonly files = new Map<string, CsvFile>();
+  private readonly ntp = new Map<string, NtpState>();
   private flushed = performance.now();
   private reference: RunInfo['reference'] = 'truth';
   private world: RunInfo['world'] = 'simulated';
@@ -102,7 +105,11 @@ export class CsvSink implements Sink {
     if (file !== undefined) this.file(file, EVENT_COLUMNS).row(`${t},${text(part)},${text(what)}`);
   }
 
-  round({ t, pipeline, estimate, prior, declined, verdicts }: RoundRecord): void {
+  round(record: RoundRecord): void {
+    const { t, pipeline, estimate, prior, declined, verdicts } = record;
+    const ntp = this.ntp.get(pipeline) ?? new NtpState();
+    this.ntp.set(pipeline, ntp);
+    ntp.note(record);
     const state =
       estimate === undefined
         ? ',,,,,,,,,'
@@ -111,8 +118,10 @@ export class CsvSink implements Sink {
     const before = `${prior?.offset ?? ''},${prior?.drift ?? ''},${text(declined ?? '')}`;
     const used = verdicts.filter(verdict => verdict.used).map(({ source }) => source);
     const left = verdicts.filter(verdict => !verdict.used).map(({ source, reason }) => `${source}: ${reason}`);
+    const { lastMeasured, lastApplied, reach } = ntp;
     this.file(`estimates-${pipeline}`, ESTIMATE_COLUMNS).row(
-      `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))}`,
+      `${t},${state},${before},${text(used.join('; '))},${text(left.join('; '))},` +
+        `${lastMeasured?.at.counter ?? ''},${lastApplied?.at.counter ?? ''},${text(reach)}`,
     );
   }
 

@@ -10,6 +10,7 @@ import {
   type Sink,
   type Verdict,
 } from '../../core/contracts/index.js';
+import { NtpState } from '../../core/ntp/ntp-state.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime } from '../../core/quantity.js';
 
@@ -34,12 +35,15 @@ interface ServerRecord {
 /**
  * What happens, line by line, for people who watch: each round of measurements (the wall clock's
  * offset by the median of those that the first pipeline used, one standard deviation of their mean taken as
- * independent, and why the others were not used), then what each pipeline tells: what to add to the wall clock, the
+ * independent, and why the others were not used), the state of NTP (when a server last answered, when the first pipeline
+ * last took a measurement, every server's reach register in octal), then what each pipeline tells: what to add to the wall clock, the
  * drift with its standard deviation, the interval at its level, and the maximum error. At the end, each server's record.
  */
 @plugin({ kind: 'sink', name: 'log', summary: 'A line for each round and pipeline, as they come', options: Options })
 export class LogSink implements Sink {
   private readonly servers = new Map<string, ServerRecord>();
+  /** As the first pipeline sees it. */
+  private readonly ntp = new NtpState();
   private readonly told = new Set<string>();
   private pipelines: readonly string[] = [];
   private width = 0;
@@ -63,7 +67,11 @@ export class LogSink implements Sink {
     if (this.told.has(pipeline)) this.told.clear();
     if (this.told.size === 0) this.write(`[${t.toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
     this.told.add(pipeline);
-    if (pipeline === this.pipelines[0]) this.count(verdicts);
+    if (pipeline === this.pipelines[0]) {
+      this.count(verdicts);
+      this.ntp.note(record);
+      write(`      ${this.state(t)}`);
+    }
     const name = pipeline.padEnd(this.width);
     if (estimate === undefined || told.uncertainty === undefined || told.maxError === undefined) {
       this.write(`      ${name}  knows nothing yet`);
@@ -104,6 +112,14 @@ export class LogSink implements Sink {
     const variance = walls.reduce((sum, { uncertainty }) => sum + uncertainty ** 2, 0) / walls.length ** 2;
     const offset = median(walls.map(measurement => measurement.offset));
     return `offset=${formatTime(offset, true)} ± ${formatTime(Math.sqrt(variance))} ${counted}`;
+  }
+
+  /** When something was last measured, and last taken by the first pipeline, and every server's reach register. */
+  private state(now: number): string {
+    const { lastMeasured, lastApplied, reach } = this.ntp;
+    const ago = (when: { readonly t: number } | undefined): string =>
+      when === undefined ? 'never' : `${(now - when.t).toFixed(1)} s ago`;
+    return `last measured ${ago(lastMeasured)}, last applied ${ago(lastApplied)}, reach ${reach}`;
   }
 
   private count(verdicts: readonly Verdict[]): void {

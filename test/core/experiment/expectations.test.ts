@@ -28,10 +28,12 @@ const summary: PipelineSummary = {
 };
 const unscored: PipelineSummary = { ...summary, name: 'silent', error: null, winRate: null };
 
-const one = (metric: Metric, limits: { atMost?: number; atLeast?: number }, pipeline = 'kalman') =>
+const model: PipelineSummary = { ...summary, name: 'model', error: { ...summary.error!, mae: 1.25e-3, bias: -1e-3 } };
+
+const one = (metric: Metric, limits: { atMost?: number; atLeast?: number; of?: string }, pipeline = 'kalman') =>
   judge(
-    [{ pipeline, metric, within: undefined, atMost: limits.atMost, atLeast: limits.atLeast }],
-    [summary, unscored],
+    [{ pipeline, metric, within: undefined, of: limits.of, atMost: limits.atMost, atLeast: limits.atLeast }],
+    [summary, unscored, model],
   )[0]!;
 
 describe('expectations', () => {
@@ -60,6 +62,20 @@ describe('expectations', () => {
       limit: '≤ 0.85 and ≥ 0.8',
       holds: false,
     });
+  });
+
+  test('may be multiples of what another pipeline has', () => {
+    expect(one('error.mae', { atMost: 0.85, of: 'model' })).toMatchObject({
+      limit: '≤ 0.85 × model (1.06 ms)',
+      found: 1e-3,
+      holds: true,
+    });
+    expect(one('error.mae', { atMost: 0.79, of: 'model' }).holds).toBe(false);
+    expect(one('error.mae', { atLeast: 0.81, of: 'model' }).holds).toBe(false);
+    expect(one('error.bias', { atMost: 0.41, of: 'model' }).holds).toBe(true);
+    expect(one('error.bias', { atMost: 0.39, of: 'model' }).holds).toBe(false);
+    // Nothing is a multiple of what could not be measured.
+    expect(one('error.mae', { atMost: 1, of: 'silent' })).toMatchObject({ limit: '≤ 1 × silent', holds: false });
   });
 
   test('judge a bias by its size', () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
 import { parseScenario } from '../../../src/cli/scenario-files.js';
+import type { PipelineSummary } from '../../../src/core/contracts/index.js';
 import { runScenario } from '../../../src/core/experiment/run.js';
 
 /** As it stands in the design document "NTP Correction v2", comments and all. */
@@ -77,6 +79,40 @@ describe('the design document’s ntp_correction block, pasted into a pipeline',
     await expect(load('ntp_correction: { uncertainty_treshold: 1.5 }')).rejects.toThrow(
       /^pasted\.yaml:11 pipelines\[0\]\.ntp_correction.*uncertainty_treshold/,
     );
+  });
+});
+
+describe('the block at the top of a scenario', () => {
+  const top = (pipelines: string): string => `${scenario('').replace(/pipelines:[\s\S]*/, pipelines)}\n${BLOCK}`;
+
+  it('is the corrector of every pipeline that names none', async () => {
+    const { scenario: read, file } = await parseScenario(
+      top(
+        'pipelines: [{ name: subject }, { name: model, corrector: none }, { name: own, ntp_correction: { enabled: false } }]',
+      ),
+      'pasted.yaml',
+    );
+    const [subject, model, own] = read.pipelines.map(({ corrector }) => corrector);
+    expect(subject).toMatchObject({ use: 'drift-aware', enabled: true, uncertainty_threshold: 1.5 });
+    expect(model).toMatchObject({ use: 'none' });
+    expect(own).toMatchObject({ use: 'drift-aware', enabled: false });
+    // What is kept of a run can be run again.
+    expect((await parseScenario(stringify(read), file)).scenario).toEqual(read);
+  });
+
+  it('is a pipeline of its own where there is none, and runs', async () => {
+    const { scenario: read, file } = await parseScenario(top(''), 'pasted.yaml');
+    expect(read.pipelines).toMatchObject([{ name: 'drift-aware', corrector: { use: 'drift-aware' } }]);
+    const [, { error }] = (await runScenario({ scenario: read, file })).pipelines as [unknown, PipelineSummary];
+    expect(error!.mae).toBeLessThan(5e-3);
+  });
+
+  it('says where nobody takes it, and names a misspelt parameter at its own place', async () => {
+    await expect(parseScenario(top('pipelines: [{ name: a, corrector: none }]'), 'pasted.yaml')).rejects.toThrow(
+      /^pasted\.yaml:\d+ ntp_correction: no pipeline takes it: each names a corrector of its own/,
+    );
+    const misspelt = top('pipelines: [{ name: a }]').replace('uncertainty_threshold', 'uncertainty_treshold');
+    await expect(parseScenario(misspelt, 'pasted.yaml')).rejects.toThrow(/:\d+ ntp_correction.*uncertainty_treshold/);
   });
 });
 

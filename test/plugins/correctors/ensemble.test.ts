@@ -46,7 +46,7 @@ describe('the corrector', () => {
 
   it('refuses the state of another version', () => {
     expect(() => corrector().restore!({ version: 99, state: {} })).toThrow(
-      'expected a snapshot of version 2, found 99',
+      'expected a snapshot of version 3, found 99',
     );
   });
 

@@ -157,3 +157,63 @@ describe('fallback', () => {
     expect(predicted(subject, 4000).goodFor).toBe(0);
   });
 });
+
+describe('experts', () => {
+  const members = [
+    { name: 'good', predictor: { use: 'first' } },
+    { name: 'bad', predictor: { use: 'second' } },
+  ];
+  /** Two experts that are always off by so much (s), asked before and after each of `n` measurements of 0. */
+  const asked = (errors: readonly [number, number], n: number, options: object = {}): Estimate => {
+    script['first'] = (_, { counter }) => believed(counter, errors[0], 1e-6, { offset: 1e-3, drift: 0 });
+    script['second'] = (_, { counter }) => believed(counter, errors[1], 3e-6, { offset: 1e-3, drift: 0 });
+    const experts = make('predictor', { use: 'experts', members, ...options }).plugin;
+    const past: Measurement[] = [];
+    let last = predicted(experts, 0, historyOf([]));
+    for (let i = 1; i <= n; i++) {
+      predicted(experts, 10 * i, historyOf(past));
+      past.push(measured(10 * i, 0));
+      last = predicted(experts, 10 * i, historyOf(past));
+    }
+    return last;
+  };
+
+  it('weighs all alike while there is nothing to go by', () => {
+    expect(asked([1e-3, 3e-3], 0)).toMatchObject({ offset: 2e-3, drift: 2e-6, by: 'experts' });
+  });
+
+  it('by hand: errors of 1 and 1.5 ms weigh 1 to exp(−4·0.5)', () => {
+    const estimate = asked([1e-3, 1.5e-3], 3, { sharpness: 4 });
+    // e⁻² = 0.135335; 1/(1 + e⁻²) = 0.880797.
+    expect(estimate.offset).toBeCloseTo(0.880797 * 1e-3 + 0.119203 * 1.5e-3, 9);
+    expect(estimate.drift).toBeCloseTo(0.880797 * 1e-6 + 0.119203 * 3e-6, 11);
+    // The mixture's variance: 1 ms² and w(1 − w)·(0.5 ms)².
+    expect(estimate.p00).toBeCloseTo(1e-6 + 0.880797 * 0.119203 * 0.25e-6, 12);
+    expect(estimate.by).toBe('good');
+  });
+
+  it('judges by what was forecast before the measurement was known', () => {
+    // One that only repeats the last measurement looks perfect right after it, and is 1 ms behind at the next.
+    script['first'] = (from, { counter }) => believed(counter, from.measurements.at(-1)?.offset ?? 0, 0);
+    script['second'] = (_, { counter }) => believed(counter, 1e-4 * counter, 1e-4);
+    const experts = make('predictor', { use: 'experts', members }).plugin;
+    const past: Measurement[] = [];
+    for (let i = 1; i <= 5; i++) {
+      predicted(experts, 10 * i, historyOf(past));
+      past.push(measured(10 * i, 1e-3 * i));
+      predicted(experts, 10 * i, historyOf(past));
+    }
+    const estimate = predicted(experts, 60, historyOf(past));
+    expect(estimate.by).toBe('bad');
+    expect(estimate.offset).toBeCloseTo(6e-3, 9);
+  });
+
+  it('goes on with those that have an answer', () => {
+    script['first'] = () => undefined;
+    script['second'] = (_, { counter }) => believed(counter, 5e-3);
+    expect(predicted(make('predictor', { use: 'experts', members }).plugin, 10)).toMatchObject({
+      offset: 5e-3,
+      by: 'bad',
+    });
+  });
+});

@@ -1,6 +1,7 @@
 import '../../../src/plugins/predictors/kalman.js';
 import '../../../src/plugins/predictors/last-value.js';
 import '../../../src/plugins/predictors/linear-regression.js';
+import '../../../src/plugins/predictors/running-median.js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Estimate, History, Measurement } from '../../../src/core/contracts/index.js';
@@ -21,7 +22,7 @@ const predict = (use: string, history: History, t: number, options: object = {})
   return answer;
 };
 
-describe.each(['last-value', 'linear-regression', 'kalman'])('the predictor %s', use => {
+describe.each(['last-value', 'linear-regression', 'kalman', 'running-median'])('the predictor %s', use => {
   test('says nothing while it knows nothing', () => {
     expect(predict(use, historyOf([]), 10)).toBeUndefined();
   });
@@ -35,6 +36,23 @@ describe('the last value', () => {
     // (2 ms)² + (2e-6 × 1000 s)²
     expect(estimate.p00).toBeCloseTo(8e-6, 15);
     expect(estimate.maxError).toBeCloseTo(0.01 + 1000 * (15e-6 + 5 * 2e-6), 12);
+  });
+});
+
+describe('the running median', () => {
+  test('by hand: of five offsets the middle one, with what MAD says of it', () => {
+    const points = [1, 2, 900, 4, 7].map((ms, i) => measured(100 * i, ms / 1000, 0.1e-3));
+    const estimate = predict('running-median', historyOf(points), 500, { drift: '2 ppm' })!;
+    expect(estimate).toMatchObject({ offset: 4e-3, drift: 0, by: 'running-median', at: at(500) });
+    // Distances 3, 2, 896, 0, 3 ms: MAD 3 ms; (π/2)·(1.4826·3 ms)²/5, and 2 ppm over the 100 s since the last.
+    expect(estimate.p00).toBeCloseTo(6.214989e-6 + (2e-6 * 100) ** 2, 12);
+  });
+
+  test('looks back on no more than it was told to, and is no surer than a measurement claims', () => {
+    const points = [9, 9, 9, 1, 1, 1].map((ms, i) => measured(i, ms / 1000, 2e-3));
+    const estimate = predict('running-median', historyOf(points), 5, { measurements: 3 })!;
+    expect(estimate.offset).toBe(1e-3);
+    expect(estimate.p00).toBeCloseTo(((Math.PI / 2) * 4e-6) / 3, 15);
   });
 });
 
