@@ -70,7 +70,7 @@ export class LogSink implements Sink {
     if (pipeline === this.pipelines[0]) {
       this.count(verdicts);
       this.ntp.note(record);
-      write(`      ${this.state(t)}`);
+      this.write(`      ${this.state(t)}`);
     }
     const name = pipeline.padEnd(this.width);
     if (estimate === undefined || told.uncertainty === undefined || told.maxError === undefined) {
