@@ -86,7 +86,7 @@ async function page(name) {
 }
 
 mkdirSync('dist/web', { recursive: true });
-writeFileSync('dist/web/report.html', await page('report'));
+for (const name of ['report', 'dashboard']) writeFileSync(`dist/web/${name}.html`, await page(name));
 
 // The letters of PNG pictures.
 for (const font of ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf']) {

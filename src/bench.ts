@@ -15,3 +15,4 @@ export { randomStream } from './core/world/random.js';
 export { LinuxSockets } from './platform/linux-socket.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';
+export { NtpServer } from './plugins/sinks/ntp-server.js';

@@ -1,20 +1,29 @@
+import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
+import type { Sink } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
+import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { isLoopback, parseServer } from '../core/ntp/server-address.js';
 import { formatDuration, parseQuantity } from '../core/quantity.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
-import { namedPipelines } from './pipelines.js';
-import { execute } from './run.js';
-import { parseScenario } from './scenario-files.js';
+import { makeSink } from './make-sink.js';
+import { namedPipelines, packageRoot } from './pipelines.js';
+import { filesOf, openScenario, parseScenario } from './scenario-files.js';
+import { keepGoing, type Served, type ServiceOptions } from './service.js';
 
 export interface LiveOptions {
+  readonly state?: string;
+  readonly http?: string | true;
+  readonly quiet?: boolean;
   readonly server?: readonly string[];
   readonly for?: string;
   readonly pipeline?: readonly string[];
   readonly interval?: string;
   readonly sink?: readonly string[];
   readonly demo?: boolean;
+  /** A TCP port, or true for the usual one. */
+  readonly dashboard?: string | true;
   readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
@@ -40,8 +49,80 @@ const WARM_UP = 10;
 /** How long something that cannot be called off (a name being looked up) may hold up the end, milliseconds. */
 const LINGER = 200;
 
-/** `escapement live`: pipelines on this machine's clock against real servers. Nothing is ever set. */
-export async function live(options: LiveOptions): Promise<void> {
+/** Options that a configuration answers itself. */
+const ANSWERED = ['server', 'pipeline', 'interval', 'sink', 'demo', 'http', 'dashboard'] as const;
+
+/** `escapement live`: pipelines on this machine's clock against real servers. */
+export async function live(config: string | undefined, options: LiveOptions): Promise<void> {
+  try {
+    await (config === undefined ? byOptions(options) : configured(config, options));
+  } finally {
+    setTimeout(() => process.exit(), LINGER).unref();
+  }
+}
+
+/** A configuration is a scenario in the real world. */
+async function configured(file: string, options: LiveOptions): Promise<void> {
+  const other = ANSWERED.find(name => options[name] !== undefined);
+  if (other !== undefined) throw new InputError(`--${other}`, `${file} says that`, 'leave out one of the two');
+  const asked = options.for === undefined ? undefined : seconds('--for', options.for);
+  const load = async (): Promise<LoadedScenario> => {
+    const loaded = await openScenario(file, options.plugin);
+    const { scenario } = loaded;
+    if (scenario.world.kind !== 'real') {
+      throw new InputError(
+        `${file} world.kind`,
+        `expected real, found ${scenario.world.kind}`,
+        `escapement run ${file}`,
+      );
+    }
+    return asked === undefined ? loaded : { ...loaded, scenario: { ...scenario, duration: asked } };
+  };
+  const first = await load();
+  ended(await keepGoing(first, { ...serviceOptions(options), configuration: { files: filesOf(file), load } }), options);
+}
+
+/** Options of `live` as a service understands them. */
+function serviceOptions(options: LiveOptions): ServiceOptions {
+  const { json, quiet, out, plugin, state } = options;
+  const { STATE_DIRECTORY: folder } = process.env;
+  const kept =
+    state !== undefined
+      ? { state, statePlace: '--state' }
+      : folder !== undefined && folder !== ''
+        ? { state: join(folder.split(':')[0]!, 'state.json'), statePlace: 'STATE_DIRECTORY' }
+        : {};
+  return {
+    ...(out !== undefined && { out }),
+    ...(json !== undefined && { json }),
+    ...(plugin !== undefined && { plugin }),
+    quiet,
+    ...kept,
+    ...(quiet && !json && { extraSinks: [makeSink('log', undefined, { rounds: false })] }),
+  };
+}
+
+/** The exit code, and what is to be said at the end. */
+function ended({ summary, endedBy }: Served, { json }: LiveOptions): void {
+  if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
+  if (endedBy === 'SIGINT') process.exitCode = 130;
+  else if (endedBy === undefined && !summary.interrupted && summary.exchanges.answered === 0) {
+    process.stderr.write('escapement: live: no server gave a usable answer\n');
+    process.exitCode = 1;
+  }
+}
+
+/** Where `--http` listens: ADDRESS:PORT, PORT, or what the sink has by itself. */
+function httpSink(where: string | true): object {
+  if (where === true) return { use: 'http' };
+  const match = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d+)$/.exec(where);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw new InputError('--http', `expected [ADDRESS:]PORT, found '${where}'`);
+  const host = match[1] ?? match[2];
+  return { use: 'http', port, ...(host !== undefined && { host }) };
+}
+
+async function byOptions(options: LiveOptions): Promise<void> {
   const asked = options.for === undefined ? undefined : seconds('--for', options.for);
   const given = options.interval === undefined ? undefined : seconds('--interval', options.interval);
   if (options.demo && options.server !== undefined) {
@@ -52,15 +133,15 @@ export async function live(options: LiveOptions): Promise<void> {
   if (!options.demo) checkEtiquette(servers, interval);
   const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
   const pipelines = await namedPipelines(names, options.plugin);
+  const dashboard = options.dashboard === undefined ? undefined : dashboardSink(options.dashboard, options.http);
   if (!options.demo && options.server === undefined) await expectInternet();
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
-    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration }, demo);
+    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration, dashboard }, demo);
   } finally {
     demo?.close();
-    setTimeout(() => process.exit(), LINGER).unref();
   }
 }
 
@@ -71,10 +152,11 @@ async function watch(
     readonly interval: number;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
+    readonly dashboard: object | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { servers, interval, pipelines, duration } = run;
+  const { servers, interval, pipelines, duration, dashboard } = run;
   const { json, mcp } = options;
   const sinks = [...(options.sink ?? []).map(sinkOf), ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : [])];
   const text = stringify({
@@ -84,30 +166,57 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
     pipelines,
-    sinks: [...viewOf(options, demo), ...sinks],
+    sinks: [...viewOf(options, demo), ...sinks, ...(dashboard === undefined ? [] : [dashboard])],
   });
   // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
   if (demo !== undefined) (json || mcp ? process.stderr : process.stdout).write(`${demo.description}\n`);
-  const summary = await execute(await parseScenario(text, 'live', options.plugin), {
-    ...options,
-    ...(demo && { extraSinks: [demo.judge] }),
+  const service = serviceOptions(options);
+  const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
+    ...service,
+    extraSinks: [
+      ...(service.extraSinks ?? []),
+      ...(demo === undefined ? [] : [demo.judge]),
+      ...(dashboard === undefined
+        ? []
+        : [announcer(json || mcp || options.validation ? process.stderr : process.stdout)]),
+    ],
   });
-  if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
-  else if (mcp) return;
-  else if (demo !== undefined && demo.judge.lines.length > 0) {
+  if (!json && !mcp && demo !== undefined && demo.judge.lines.length > 0) {
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
   }
-  if (summary.interrupted) process.exitCode = 130;
-  else if (summary.exchanges.answered === 0) {
-    process.stderr.write('escapement: live: no server gave a usable answer\n');
-    process.exitCode = 1;
+  ended(served, options);
+}
+
+/** The page and what it asks for, on loopback. */
+function dashboardSink(asked: string | true, http: string | true | undefined): object {
+  const port = asked === true ? undefined : Number(asked);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
+    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(asked)}'`);
   }
+  const page = join(packageRoot(), 'dist', 'web', 'dashboard.html');
+  return { ...httpSink(http ?? true), ...(port !== undefined && { port }), page };
+}
+
+/** Says where the page is once its server listens: the port may have been left to the system. */
+function announcer(stream: NodeJS.WriteStream): Sink {
+  return {
+    event: ({ what }) => {
+      const url = /^listens on (http:\S+)$/.exec(what)?.[1];
+      if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
+    },
+  };
 }
 
 /** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
-function viewOf({ json, mcp, validation }: LiveOptions, demo: Demo | undefined): readonly object[] {
-  if (validation) return [{ use: 'validation-csv' }];
-  return json ? [] : [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
+function viewOf(options: LiveOptions, demo: Demo | undefined): readonly object[] {
+  const { json, mcp, quiet, validation, http, dashboard } = options;
+  const served = http === undefined || dashboard !== undefined ? [] : [httpSink(http)];
+  if (quiet) return served;
+  if (validation) return [{ use: 'validation-csv' }, ...served];
+  return [
+    ...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }]),
+    ...served,
+  ];
 }
 
 function seconds(option: string, value: string): number {

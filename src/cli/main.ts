@@ -74,7 +74,8 @@ program
 
 program
   .command('live')
-  .description("run pipelines on this machine's clock against NTP servers, watch them, and set nothing")
+  .description("run pipelines on this machine's clock against NTP servers, as a service if you like")
+  .argument('[config]', 'a scenario in the real world (YAML) instead of the options; read again when it changes')
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
@@ -83,12 +84,16 @@ program
     '--sink <name|yaml...>',
     "who is told: sinks (escapement plugins sink), e.g. '{ use: ntp-server, port: 1123 }'",
   )
+  .option('--http [[address:]port]', 'serve the time over HTTP; left out: not, without a port: 127.0.0.1:8623')
+  .option('--state <file>', 'keep what is learned here, and go on from it')
+  .option('--quiet', 'print events only')
+  .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option('--json', 'one JSON document on standard output, and nothing else there')
   .option(...plugins)
-  .action(async options => (await import('./live.js')).live(options));
+  .action(async (config: string | undefined, options) => (await import('./live.js')).live(config, options));
 
 program
   .command('dataset')
@@ -129,7 +134,7 @@ program
   .option('--out <dir>', 'write measurements, samples, estimates, summary and manifest to this folder')
   .option(...plugins)
   .action(async options =>
-    (await import('./live.js')).live({ ...options, mcp: true, pipeline: [options.pipeline ?? 'default'] }),
+    (await import('./live.js')).live(undefined, { ...options, mcp: true, pipeline: [options.pipeline ?? 'default'] }),
   );
 
 program

@@ -1,7 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
+import type { KeptState } from '../core/experiment/keeping.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
-import { runScenario } from '../core/experiment/run.js';
+import { type RunHandle, runScenario } from '../core/experiment/run.js';
 import { PHASE } from '../core/pipeline/phases.js';
 import type { PluginChoice } from '../core/plugin/registry.js';
 import { makeSink } from './make-sink.js';
@@ -55,6 +56,12 @@ export interface ExecuteOptions {
   /** Several runs share `out`: each gets a folder of its own in it. */
   readonly several?: boolean;
   readonly extraSinks?: readonly Sink[];
+  /** No view of what happens, and no table at the end. */
+  readonly quiet?: boolean | undefined;
+  /** Ends the run; left out, Ctrl-C and SIGTERM do. */
+  readonly signal?: AbortSignal;
+  readonly kept?: KeptState | undefined;
+  readonly underWay?: (handle: RunHandle) => void;
   /** What a replayed world plays, where it has been read already. */
   readonly recording?: { readonly recording: Recording; readonly truth?: RecordedTruth };
 }
@@ -120,7 +127,7 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
   }
   const spoken = speaksOnStdio(scenario.sinks);
   const silent = options.json || spoken;
-  if (!silent) {
+  if (!silent && !options.quiet) {
     // Whoever watches real time wants to see it pass.
     const view = scenario.world.kind === 'real' ? 'log' : 'progress';
     const watched = view === 'log' && chosen.has('validation-csv');
@@ -132,8 +139,10 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  if (options.signal === undefined) {
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
+  }
   if (spoken) process.stdin.once('end', interrupt);
   try {
     const summary = await runScenario({
@@ -142,7 +151,9 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
       ...recording,
       sinks,
       ...(output && { outputFolder: output.path }),
-      signal: abort.signal,
+      signal: options.signal === undefined ? abort.signal : AbortSignal.any([options.signal, abort.signal]),
+      kept: options.kept,
+      ...(options.underWay && { underWay: options.underWay }),
       behaviour: true,
     });
     output?.end(summary.interrupted ? 'interrupted' : 'finished');

@@ -26,6 +26,17 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** A scenario file and those that it extends. */
+export function filesOf(file: string): readonly string[] {
+  const files = [file];
+  for (let text = readText(file); files.length <= DEEPEST; text = readText(files.at(-1)!)) {
+    const base = extensionOf(text);
+    if (base === undefined) break;
+    files.push(join(dirname(files.at(-1)!), base));
+  }
+  return files;
+}
+
 /** Reads a scenario and loads the plugins that it names, and only those unless something is unknown. */
 export async function openScenario(file: string, external: readonly string[] = []): Promise<LoadedScenario> {
   return parseScenario(readText(file), file, external);

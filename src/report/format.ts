@@ -20,6 +20,7 @@ export function formatShare(share: number | null | undefined): string {
 
 export function formatPpm(drift: number | null | undefined): string {
   if (drift === null || drift === undefined) return '–';
+  if (drift === 0) return '0 ppm';
   const size = Math.abs(drift);
   const [factor, unit] = size >= 1e-7 ? [1e6, 'ppm'] : size >= 1e-10 ? [1e9, 'ppb'] : [1e12, 'ppt'];
   return `${Number((drift * factor).toPrecision(3))} ${unit}`.replace('-', '−');
@@ -29,7 +30,7 @@ export function formatPpm(drift: number | null | undefined): string {
 export function formatInstant(t: number, epoch: number | undefined, span: number): string {
   const clock = (seconds: number, digits: number): string => {
     const stamp = new Date(1000 * seconds).toISOString();
-    return span < 60 ? stamp.slice(11, 23) : stamp.slice(11, 11 + digits);
+    return span < 60 ? stamp.slice(11, 23).replace(/\.?0+$/, '') : stamp.slice(11, 11 + digits);
   };
   if (epoch !== undefined) {
     const stamp = new Date(1000 * (epoch + t)).toISOString();

@@ -162,14 +162,16 @@ const RULES: Rules = {
       correctAll(whole, measurements.slice(0, 30), history);
       const saved = JSON.parse(JSON.stringify(whole.snapshot()));
       const resumed = make(descriptor);
-      resumed.restore!(saved);
+      resumed.restore!(saved, { continues: true, elapsed: 0 });
       const twin = new TestHistory();
       for (let i = 0; i < 30; i++) twin.add(measurements[i]!);
       twin.estimate = history.estimate;
       expect(correctAll(resumed, measurements.slice(30), twin)).toEqual(
         correctAll(whole, measurements.slice(30), history),
       );
-      expect(() => make(descriptor).restore!({ ...saved, version: -1 })).toThrow(/version/);
+      expect(() => make(descriptor).restore!({ ...saved, version: -1 }, { continues: true, elapsed: 0 })).toThrow(
+        /version/,
+      );
     });
   },
   model: descriptor => {

@@ -13,8 +13,8 @@ export interface CliResult {
 export interface CliRun {
   readonly child: ChildProcessWithoutNullStreams;
   readonly ended: Promise<CliResult>;
-  /** Resolves when standard output has matched. */
-  shows(pattern: RegExp): Promise<void>;
+  /** Resolves to the match when standard output has matched. */
+  shows(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 /** Starts the built command as a user would, beside this process: for tests that play its servers meanwhile. */
@@ -32,10 +32,11 @@ export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, prog
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
   });
-  const shows = (pattern: RegExp): Promise<void> =>
+  const shows = (pattern: RegExp): Promise<RegExpExecArray> =>
     new Promise((resolve, reject) => {
       const look = (): void => {
-        if (pattern.test(stdout)) resolve();
+        const match = pattern.exec(stdout);
+        if (match !== null) resolve(match);
       };
       child.stdout.on('data', look);
       child.on('close', () => reject(new Error(`ended without ${pattern}: ${stdout}${stderr}`)));

@@ -1,3 +1,5 @@
+import type { Snapshot } from './state.js';
+
 /**
  * The two clocks of a machine, read at one instant. Seconds since the run's epoch, as each of them believes.
  *
@@ -66,6 +68,17 @@ export interface MachineClock extends Clock {
    * Undefined where the counter is another clock, and before the first reading.
    */
   readonly counterOrigin?: bigint | undefined;
+  /** Seconds that this machine has slept since it was started, in which its counter stood still; undefined if unknown. */
+  slept?(): number | undefined;
+  /** Whether the kernel says that somebody synchronises the system clock; undefined if unknown. */
+  disciplined?(): boolean | undefined;
+  /** What another process needs to go on with the same counter and epoch. */
+  snapshot?(): Snapshot | undefined;
+  /**
+   * Goes on counting from a snapshot, if the counter has not been interrupted since; else it says why not, and starts as
+   * if it had not been asked. Before the first reading.
+   */
+  resume?(snapshot: Snapshot): string | undefined;
 }
 
 export type ClockPlugin = ClockModel | MachineClock;

@@ -1,4 +1,5 @@
 import type { Measurement } from './measurement.js';
+import type { Stateful } from './state.js';
 
 /** For every source of the round: whether it was used, and why or why not. */
 export interface Verdict {
@@ -25,6 +26,6 @@ export interface Combination {
  * not asked in step give rounds of one, and only beside the others a falseticker is seen. They may decide what of the
  * round is believed, but are never handed on: each measurement is taken once.
  */
-export interface Combiner {
+export interface Combiner extends Stateful {
   combine(round: readonly Measurement[], others: readonly Measurement[]): Combination;
 }

@@ -1,11 +1,12 @@
 import type { Estimate } from './estimate.js';
 import type { History } from './history.js';
 import type { Measurement } from './measurement.js';
+import type { Stateful } from './state.js';
 
-/** A corrector's state as JSON, with the version of its layout. */
-export interface Snapshot {
-  readonly version: number;
-  readonly state: unknown;
+/** A source that is not believed: why, for people and logs. One that contradicts the majority: "falseticker: …". */
+export interface Doubt {
+  readonly source: string;
+  readonly reason: string;
 }
 
 /** The measurement is not believed: why, for people and logs. */
@@ -26,7 +27,7 @@ export interface Declined {
  * measurement in its history, is asked for the estimate to tell from. One that does not believe the measurement returns
  * `{ declined: reason }`: the same happens, but nobody walks from that measurement and its verdict says why.
  */
-export interface Corrector {
+export interface Corrector extends Stateful {
   correct(
     prior: Estimate | undefined,
     measurement: Measurement,
@@ -38,12 +39,13 @@ export interface Corrector {
    * becomes an input of the predictor.
    */
   refine?(prediction: Estimate, history: History): Estimate;
-  /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
-  leap?(by: number): void;
-  /** For state that lives longer than a process: ages and durations only, since a counter restarts with its machine. */
-  snapshot?(): Snapshot;
-  /** Throws an Error that says what is wrong where the snapshot is not its own or of another version. */
-  restore?(snapshot: Snapshot): void;
+  /**
+   * For state of its own: every offset measured or believed before counts `by` seconds more, give or take `deviation`
+   * (0 where left out): UTC has leapt, or the counter stood still while the machine was suspended.
+   */
+  leap?(by: number, deviation?: number): void;
+  /** Sources that it was given and leaves out, as of the last measurement: they are "not used" in the round's verdicts. */
+  doubts?(): readonly Doubt[];
 }
 
 export function isDeclined(answer: Estimate | Declined | undefined): answer is Declined {

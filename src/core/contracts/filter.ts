@@ -1,5 +1,6 @@
 import type { History } from './history.js';
 import type { Measurement } from './measurement.js';
+import type { Stateful } from './state.js';
 
 /** Why a measurement was not used, for people and logs. */
 export interface Rejection {
@@ -13,7 +14,7 @@ export interface Rejection {
  * What an implementer owes: the measurement (as it is, or a copy with other `uncertainty` or `offset`) or a rejection
  * with its reason. It never changes its input.
  */
-export interface Filter {
+export interface Filter extends Stateful {
   filter(measurement: Measurement, history: History): Measurement | Rejection;
 }
 

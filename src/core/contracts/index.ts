@@ -19,6 +19,7 @@ export * from './predictor.js';
 export * from './server.js';
 export * from './sink.js';
 export * from './source.js';
+export * from './state.js';
 export * from './supervisor.js';
 export * from './timekeeper.js';
 export * from './trajectory.js';

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { ClockReading } from './clock.js';
 import type { Estimate } from './estimate.js';
 import type { History } from './history.js';
+import type { Stateful } from './state.js';
 
 /**
  * A plugin of kind `predictor`: the prior estimate at a reading, from what has been measured before it.
@@ -10,7 +11,7 @@ import type { History } from './history.js';
  * too little; times taken from the measurements, never from their index. A promise holds virtual time still until it
  * is answered. It never learns from its own answers.
  */
-export interface Predictor {
+export interface Predictor extends Stateful {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined>;
   /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
   leap?(by: number): void;

@@ -3,6 +3,7 @@ import type { Verdict } from './combiner.js';
 import type { CorrectedTime, Estimate } from './estimate.js';
 import type { SourceEvent } from './exchange.js';
 import type { Measurement } from './measurement.js';
+import type { Stateful } from './state.js';
 import type { WorldKind } from './world.js';
 
 /** What is known of a run when it starts. */
@@ -240,7 +241,7 @@ export interface Answer {
  * One that serves the time to other programs refuses any world but the real one (`expectServable`). `interval` is its own
  * sampling grid, seconds of the run's time; without it it gets no samples on a grid.
  */
-export interface Sink {
+export interface Sink extends Stateful {
   readonly interval?: number;
   /** A promise holds the run back until the sink is ready. */
   start?(run: RunInfo, time: TimeService): void | Promise<void>;

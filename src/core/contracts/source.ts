@@ -14,5 +14,7 @@ export interface Source {
   /** Names of the servers it asks, for validation and tables. */
   readonly servers: readonly string[];
   start(): void;
+  /** Asks at once, as far as servers have not forbidden it: the machine has been asleep. */
+  askNow?(): void;
   stop(): void;
 }

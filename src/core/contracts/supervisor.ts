@@ -1,6 +1,7 @@
 import type { CorrectedTime, Estimate } from './estimate.js';
 import type { History } from './history.js';
 import type { Measurement } from './measurement.js';
+import type { Stateful } from './state.js';
 
 /** What would have been told for a measurement's instant before it was known. */
 export interface Forecast {
@@ -17,7 +18,7 @@ export interface Forecast {
  *
  * What an implementer owes: it judges forecasts made before the measurement, never the estimate that has seen it.
  */
-export interface Supervisor {
+export interface Supervisor extends Stateful {
   /** A measurement that nothing has been told of yet. `forecast`: what this supervisor was last given, carried to it. */
   observe?(measurement: Measurement, forecast: Forecast | undefined, history: History): void;
   /** An estimate has come into force: what to tell from. */

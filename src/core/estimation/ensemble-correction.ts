@@ -2,9 +2,11 @@ import {
   type Axis,
   type Corrector,
   type Declined,
+  type Doubt,
   type Estimate,
   type History,
   type Measurement,
+  type Passage,
   type Snapshot,
   timeOn,
 } from '../contracts/index.js';
@@ -86,18 +88,24 @@ export class EnsembleCorrection implements Corrector {
     if (p11 < KNOWN_DRIFT ** 2) this.memory.add(drift, seconds);
   }
 
-  leap(by: number): void {
-    this.estimator.leap(by);
+  leap(by: number, deviation = 0): void {
+    this.estimator.leap(by, deviation);
+  }
+
+  doubts(): readonly Doubt[] {
+    return this.estimator
+      .falsetickers()
+      .map(source => ({ source, reason: 'falseticker: outside what the majority agrees on' }));
   }
 
   snapshot(): Snapshot {
     return { version: VERSION, state: { estimator: this.estimator.snapshot(), memory: this.memory.snapshot() } };
   }
 
-  restore({ version, state }: Snapshot): void {
+  restore({ version, state }: Snapshot, { continues, elapsed }: Passage): void {
     if (version !== VERSION) throw new Error(`expected a snapshot of version ${VERSION}, found ${version}`);
     const saved = state as { estimator: unknown; memory: ReturnType<DriftMemory['snapshot']> };
-    this.estimator.restore(saved.estimator);
+    this.estimator.restore(saved.estimator, continues ? undefined : { elapsed });
     this.memory.restore(saved.memory);
   }
 }

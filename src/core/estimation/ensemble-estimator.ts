@@ -76,6 +76,11 @@ const BEGINNING = 64;
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
 
+/** How differently a kernel may scale its counter from one boot to the next, and a crystal that was cold, s/s. */
+const REBOOT_DRIFT = 5e-6;
+/** A drift that is older than this is as unknown as it will get, s. */
+const OLDEST_DRIFT = 30 * 86_400;
+
 /** The bank without some of its ideas; without a bank, one wander in the middle of the range. */
 function hypothesesWithout(
   without: readonly Idea[],
@@ -165,6 +170,10 @@ export class EnsembleEstimator {
   /** Between the last two exchanges, s. */
   #gap = 0;
   #steppedAt = Number.NEGATIVE_INFINITY;
+  /** What was known of sources' delays before the counter began anew: theirs when they are heard again. */
+  readonly #remembered = new Map<string, Pick<Source, 'path' | 'base' | 'law'>>();
+  /** It has begun with what an earlier life has taught it: there is nothing to be judged again. */
+  #experienced = false;
   #agreement: Agreement = { majority: true, agreeing: 0, heard: 0 };
 
   constructor(options: EnsembleOptions = {}) {
@@ -193,7 +202,7 @@ export class EnsembleEstimator {
     if (![o.at, o.offset, o.delay].every(Number.isFinite)) return this.#estimate();
     if (o.at < this.#at - 1) this.#restart();
     this.#take(o);
-    if (this.#beginning.length < BEGINNING) {
+    if (!this.#experienced && this.#beginning.length < BEGINNING) {
       this.#beginning.push(o);
       if (this.#misjudged()) this.#judgeAgain();
     }
@@ -237,13 +246,19 @@ export class EnsembleEstimator {
     this.#beginning = beginning;
   }
 
-  /** UTC has leapt: every offset counts `by` seconds more. */
-  leap(by: number): void {
-    this.#bank.step(by, 0);
+  /** Every offset counts `by` seconds more, give or take `deviation`: UTC has leapt, or the counter stood still. */
+  leap(by: number, deviation = 0): void {
+    this.#bank.step(by, deviation);
     for (const s of this.#sources) {
-      s.low += by;
-      s.high += by;
+      s.low += by - deviation;
+      s.high += by + deviation;
     }
+    this.#beginning = this.#beginning.map(o => ({ ...o, offset: o.offset + by }));
+  }
+
+  /** Sources that contradict the majority, as the last exchange left it. */
+  falsetickers(): readonly string[] {
+    return this.#sources.flatMap(({ name, ghost, trusted }) => (ghost || trusted ? [] : [name]));
   }
 
   #uses(idea: Idea): boolean {
@@ -254,6 +269,7 @@ export class EnsembleEstimator {
     this.#bank = this.#newBank();
     this.#sources = [];
     this.#beginning = [];
+    this.#experienced = false;
     this.#at = Number.NaN;
     this.#steppedAt = Number.NEGATIVE_INFINITY;
   }
@@ -271,7 +287,7 @@ export class EnsembleEstimator {
     }
   }
 
-  #admit(o: Observation, path = new PathStatistics(this.#options.window)): number {
+  #admit(o: Observation, path?: PathStatistics): number {
     const known = this.#sources.findIndex(s => s.name === o.source && !s.ghost);
     if (known >= 0) return known;
     if (this.#sources.length >= this.#options.maxSources) {
@@ -282,14 +298,16 @@ export class EnsembleEstimator {
       this.#sources.splice(oldest, 1);
       this.#bank.removePhase(oldest);
     }
+    const remembered = this.#remembered.get(o.source);
+    this.#remembered.delete(o.source);
     this.#sources.push({
       name: o.source,
       ghost: false,
       rerouted: 0,
-      path,
+      path: path ?? remembered?.path ?? new PathStatistics(this.#options.window),
       judgedBy: { floor: Number.POSITIVE_INFINITY, scale: 0 },
-      base: new BaseDelay(),
-      law: this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet(),
+      base: remembered?.base ?? new BaseDelay(),
+      law: remembered?.law ?? (this.#uses('queue-law') ? new QueueLaw() : QueueLaw.quiet()),
       scatter: new OffsetScatter(),
       low: Number.NEGATIVE_INFINITY,
       high: Number.POSITIVE_INFINITY,
@@ -561,6 +579,7 @@ export class EnsembleEstimator {
       steppedAt: this.#steppedAt,
       gap: this.#gap,
       beginning: [...this.#beginning],
+      experienced: this.#experienced,
       bank: this.#bank.snapshot(),
       sources: this.#sources.map(s => ({
         ...s,
@@ -572,12 +591,14 @@ export class EnsembleEstimator {
     };
   }
 
-  restore(state: unknown): void {
+  /** `restarted`: the counter has begun anew `elapsed` seconds later, and only delays and the drift mean anything. */
+  restore(state: unknown, restarted?: { readonly elapsed: number }): void {
     const saved = state as {
       at: number | null;
       steppedAt: number | null;
       gap: number;
       beginning: Observation[];
+      experienced: boolean;
       bank: unknown;
       sources: (Omit<Source, 'path' | 'base' | 'law' | 'scatter'> & {
         path: number[];
@@ -591,6 +612,7 @@ export class EnsembleEstimator {
     this.#steppedAt = saved.steppedAt ?? Number.NEGATIVE_INFINITY;
     this.#gap = saved.gap;
     this.#beginning = [...saved.beginning];
+    this.#experienced = saved.experienced;
     this.#bank = this.#newBank();
     this.#bank.restore(saved.bank);
     this.#sources = saved.sources.map(s => {
@@ -613,6 +635,24 @@ export class EnsembleEstimator {
         jumpAt: s.jumpAt ?? Number.NEGATIVE_INFINITY,
       };
     });
+    if (restarted !== undefined) this.#beginAnew(restarted.elapsed);
+  }
+
+  /** Forgets every instant and offset; what is known of the drift and of the paths stays. */
+  #beginAnew(elapsed: number): void {
+    for (let i = this.#sources.length - 1; i >= 0; i--) {
+      const { name, ghost, path, base, law } = this.#sources[i]!;
+      if (!ghost) this.#remembered.set(name, { path, base, law });
+      this.#bank.removePhase(i);
+    }
+    this.#sources = [];
+    this.#beginning = [];
+    this.#experienced = true;
+    this.#at = Number.NaN;
+    this.#gap = 0;
+    this.#steppedAt = Number.NEGATIVE_INFINITY;
+    if (elapsed > 0) this.#bank.predict(Math.min(elapsed, OLDEST_DRIFT));
+    this.#bank.loosenDrift(REBOOT_DRIFT ** 2);
   }
 }
 

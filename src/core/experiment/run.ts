@@ -9,6 +9,7 @@ import {
   type ClockPlugin,
   type ClockReading,
   type ExchangeRecord,
+  type MachineClock,
   type RecordedTruth,
   type Recording,
   type RunInfo,
@@ -44,10 +45,12 @@ import { SimulatedWorld } from '../world/simulated-world.js';
 import type { Tampering } from '../world/tampering.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge, wantsBehaviour } from './expectations.js';
+import { Keeper, type KeptState } from './keeping.js';
 import { sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
 import { isMeasurable, type MeasurementScore, Scorer, sinkThrew, type Wanted } from './scoring.js';
+import { Hearing, Vigil } from './vigil.js';
 
 export interface RunInputs {
   readonly scenario: Scenario;
@@ -60,8 +63,20 @@ export interface RunInputs {
   readonly sinks?: readonly Sink[];
   readonly outputFolder?: string;
   readonly signal?: AbortSignal;
+  /** What an earlier run has kept, in a real world. */
+  readonly kept?: KeptState | undefined;
+  /** Called once the run is under way in a real world. */
+  readonly underWay?: (handle: RunHandle) => void;
   /** Scores how pipelines behave, too, also where no expectation asks for it. */
   readonly behaviour?: boolean;
+}
+
+/** What whoever keeps a run going may do to it. */
+export interface RunHandle {
+  /** What is worth keeping of it as it stands. */
+  keep(): KeptState;
+  /** Tells the sinks of something that people should know of. */
+  report(part: string, what: string): void;
 }
 
 type Make = <K extends PluginKind>(kind: K, choice: PluginChoice, place: string, part: string) => PluginKinds[K];
@@ -90,6 +105,8 @@ interface Stage {
   run(control: RunControl): Promise<boolean>;
   stop(): void;
   readonly playback: Playback | undefined;
+  /** This machine's clock, in a real world. */
+  readonly machine?: MachineClock;
   /** Where faults may have a hand in the predictors. */
   readonly tampering?: Tampering;
   /** Puts what goes wrong on the timeline. */
@@ -101,8 +118,9 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
   const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
-  const early: [part: string, what: string][] = [];
-  let report = (part: string, what: string): void => void early.push([part, what]);
+  const early: (readonly [part: string, what: string])[] = [];
+  let report: (part: string, what: string) => void = (part, what) => void early.push([part, what]);
+  const keeper = new Keeper(inputs.kept, (part, what) => report(part, what));
   let open: Open = (_kind, made) => made;
   const make = maker(
     root,
@@ -110,9 +128,13 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     inputs.outputFolder,
     dirname(inputs.file),
     (part, what) => report(part, what),
-    (kind, made, use, part) => open(kind, made, use, part),
+    (kind, made, chosen, part) => {
+      const opened = open(kind, made, chosen.use, part);
+      keeper.open(kind, opened, chosen, part);
+      return opened;
+    },
   );
-  const stage = stageFor(inputs, make);
+  const stage = stageFor(inputs, make, keeper);
   open = openTo(stage);
   root.bind(World).toConstantValue(stage.view);
   root.bind(ServerNames).toConstantValue(stage.servers);
@@ -124,6 +146,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const pipelines = scenario.pipelines.map((spec, index) =>
     makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
+  for (const pipeline of pipelines) keeper.openPipeline(pipeline);
+  keeper.report();
   const sinks = [
     ...scenario.sinks.map((chosen, index) => make('sink', chosen, `${inputs.file} sinks[${index}]`, `sink-${index}`)),
     ...(inputs.sinks ?? []),
@@ -143,9 +167,23 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     ...(stage.clock !== undefined && { clock: stage.clock }),
     ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
   };
+  const { machine } = stage;
+  const vigil =
+    machine &&
+    new Vigil(machine, {
+      report: (part, what) => report(part, what),
+      displaced: (axis, by, deviation) => {
+        for (const pipeline of pipelines) pipeline.displaced(axis, by, deviation);
+      },
+      resumed: () => {
+        for (const [, source] of sources) source.askNow?.();
+      },
+    });
+  const hearing = machine && new Hearing((part, what) => report(part, what));
   const ahead = (seconds: number, name = pipelines[0]!.name, from = stage.view.clock.read()): Answer => {
     const pipeline = pipelines.find(one => one.name === name);
     if (pipeline === undefined) throw unknownName('time service', 'pipeline', name, info.pipelines);
+    vigil?.look();
     const reading = seconds === 0 ? from : { wall: from.wall + seconds, counter: from.counter + seconds };
     return { pipeline: name, reading, told: pipeline.tell(reading), estimate: pipeline.estimate };
   };
@@ -191,6 +229,8 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     stage.onAdvance(to => scorer.sampleUntil(to, t => stage.readAt(t)));
   }
 
+  if (vigil !== undefined) stage.onAdvance(() => vigil.look());
+
   const attempt = (work: () => void): void => {
     try {
       work();
@@ -209,6 +249,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
       const { outstanding } = source;
       if (event.type === 'exchange') exchanges.answered += 1;
       else exchanges.failed += 1;
+      hearing?.hear(event);
       if (event.type === 'exchange' && stage.known === undefined && isMeasurable(event.exchange)) {
         const score = scorer.scoreAt(t, event.exchange, truth);
         if (truth === undefined) round.push(score);
@@ -229,7 +270,6 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const readingNow = () => ({ reading: stage.view.clock.read(), truth: stage.truthNow() });
   // Before pipelines begin: their first phase does so at once.
   report = (part, what) => scorer.event({ t: stage.now(), part, what });
-  for (const [part, what] of early) report(part, what);
   pipelines.forEach((pipeline, index) => {
     const { known } = stage;
     if (pipeline.trajectory !== undefined && known !== undefined) {
@@ -245,7 +285,11 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     scorer.struck(part, stage.now(), what === 'begins');
     report(part, what);
   });
+  for (const [part, what] of early) report(part, what);
   for (const [name, source] of sources) guarded(`source '${name}'`, () => source.start());
+  if (machine !== undefined) {
+    inputs.underWay?.({ keep: () => keeper.take(machine, pipelines), report: (part, what) => report(part, what) });
+  }
 
   const started = stage.start;
   const control: RunControl = {
@@ -319,7 +363,7 @@ function maker(
   outputFolder: string | undefined,
   inputFolder: string,
   report: (part: string, what: string) => void,
-  opened: Open,
+  opened: Made,
 ): Make {
   root.bind(OutputFolder).toConstantValue(outputFolder);
   root.bind(InputFolder).toConstantValue(inputFolder);
@@ -331,12 +375,15 @@ function maker(
     const factory: PluginFactory = (innerKind, innerChoice, name) =>
       make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
     scope.bind(PluginFactory).toConstantValue(factory);
-    return opened(kind, makePlugin(kind, chosen, place, scope), chosen.use, part);
+    return opened(kind, makePlugin(kind, chosen, place, scope), chosen, part);
   };
   return make;
 }
 
-/** What every plugin goes through when it is made: faults may have a hand in some. */
+/** What every plugin goes through when it is made. */
+type Made = <K extends PluginKind>(kind: K, made: PluginKinds[K], chosen: PluginChoice, part: string) => PluginKinds[K];
+
+/** Faults may have a hand in some. */
 type Open = <K extends PluginKind>(kind: K, made: PluginKinds[K], use: string, part: string) => PluginKinds[K];
 
 function openTo({ tampering }: Stage): Open {
@@ -377,6 +424,7 @@ function makePipeline(
         make('supervisor', chosen, `${place}.supervisors[${i}]`, `${part}/supervisor-${i}`),
       ),
       predictEvery: spec.predictEvery,
+      deadline: spec.deadline,
       datasetCorrector:
         spec.datasetCorrector &&
         make('dataset-corrector', spec.datasetCorrector, `${place}.datasetCorrector`, `${part}/dataset-corrector`),
@@ -398,7 +446,7 @@ function makePipeline(
   );
 }
 
-function stageFor(inputs: RunInputs, make: Make): Stage {
+function stageFor(inputs: RunInputs, make: Make, keeper: Keeper): Stage {
   const { world } = inputs.scenario;
   switch (world.kind) {
     case 'simulated':
@@ -406,7 +454,7 @@ function stageFor(inputs: RunInputs, make: Make): Stage {
     case 'replayed':
       return replayedStage(inputs);
     case 'real':
-      return realStage(inputs, world, make);
+      return realStage(inputs, world, make, keeper);
   }
 }
 
@@ -564,12 +612,18 @@ function replayedStage({ scenario, recording, truth, file }: RunInputs): Stage {
   };
 }
 
-function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'real' }, make: Make): Stage {
+function realStage(
+  { scenario, file }: RunInputs,
+  spec: WorldSpec & { kind: 'real' },
+  make: Make,
+  keeper: Keeper,
+): Stage {
   const clock = make('clock', spec.clock, `${file} world.clock`, 'clock');
   if (clock.world !== 'real') {
     throw new InputError(`${file} world.clock`, `'${spec.clock.use}' is a model: a real world needs a real clock`);
   }
   const network = make('network', spec.network, `${file} world.network`, 'network').connect(clock);
+  keeper.resume(clock);
   const scheduler = new RealtimeScheduler(clock);
   const start = clock.read().counter;
   return {
@@ -588,6 +642,7 @@ function realStage({ scenario, file }: RunInputs, spec: WorldSpec & { kind: 'rea
     reference: 'ntp',
     clock: clock.description,
     counterOrigin: clock.counterOrigin,
+    machine: clock,
     now: () => scheduler.time,
     readAt: counter => {
       const now = clock.read();

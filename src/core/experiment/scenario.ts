@@ -142,6 +142,9 @@ const PipelineEntry = z
     combiner: choice('combiner', 'Selects and combines a round; left out: every measurement is taken.').optional(),
     predictor: choice('predictor', 'Gives the prior.').prefault('kalman'),
     predictEvery: duration('Predictions between measurements, on an interval of its own; left out: none.').optional(),
+    deadline: duration(
+      'In real time, how long an answer of the predictor is waited for; then the last estimate, carried on, stands in.',
+    ).prefault('1 s'),
     context: z.enum(['measurements', 'trajectory']).default('measurements').meta({
       description: 'What the predictor learns from. `trajectory` adds its own past predictions: it diverges.',
     }),

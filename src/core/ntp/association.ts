@@ -148,6 +148,15 @@ export class Association {
     this.question = undefined;
   }
 
+  /** Asks at once instead of at the next turn, unless the server has asked us to be slow or to leave it alone. */
+  askNow(): void {
+    if (this.stopped || this.poll === undefined || this.floor > 0) return;
+    this.poll.cancel();
+    this.repeat?.cancel();
+    this.nextDue = this.world.scheduler.time;
+    this.poll = this.world.scheduler.at(this.nextDue, () => this.ask());
+  }
+
   private ask(): void {
     this.schedule();
     this.inquire();

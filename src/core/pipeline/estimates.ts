@@ -88,12 +88,14 @@ export function carry(estimate: Estimate, at: ClockReading): Estimate {
   };
 }
 
-/** The estimate when every offset counts `by` seconds more: UTC has leapt. */
-export function shifted(estimate: Estimate, by: number): Estimate {
-  const { offset, anchor } = estimate;
+/** The estimate when every offset counts `by` seconds more, give or take `deviation`: UTC has leapt. */
+export function shifted(estimate: Estimate, by: number, deviation = 0): Estimate {
+  const { offset, p00, maxError, anchor } = estimate;
   return {
     ...estimate,
     offset: offset + by,
+    p00: p00 + deviation ** 2,
+    maxError: maxError + deviation,
     ...(anchor && { anchor: { at: anchor.at, time: anchor.time + by } }),
   };
 }

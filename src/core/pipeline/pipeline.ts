@@ -14,6 +14,7 @@ import {
   isRejection,
   type Measurement,
   measure,
+  type Passage,
   type Predictor,
   type RoundRecord,
   type Source,
@@ -25,8 +26,10 @@ import {
   type World,
 } from '../contracts/index.js';
 import { guarded, InputError, thrownBy } from '../errors.js';
+import { isPromise } from '../world/scheduler.js';
 import { COMBINED } from './combined.js';
 import { anchorAt, carry, shifted } from './estimates.js';
+import { type PipelineState, priorFrom, type RememberedDrift, rememberedDrift } from './kept.js';
 import { LeapWatch } from './leap-watch.js';
 import { MeasurementRing } from './measurement-log.js';
 import { PHASE, type Phase, phasesOf } from './phases.js';
@@ -35,8 +38,13 @@ import type { SteeredWall } from './steered-wall.js';
 import { Supervision } from './supervision.js';
 import { Trajectory } from './trajectory.js';
 
+/** In real time, how long a predictor's answer is waited for unless a pipeline says so, seconds. */
+const DEADLINE = 1;
+
 /** How many measurements a history remembers. */
 const HISTORY = 1024;
+/** How many of them outlive the process. */
+const KEPT = 128;
 
 /** A source that has been silent for longer than this has no say in a round, seconds. */
 const OTHERS_AGE = 2048;
@@ -68,7 +76,9 @@ export interface PipelineParts {
   readonly phases?: { readonly warmUp: number; readonly serve: Predictor } | undefined;
   /** The wall clock that follows what is told. */
   readonly wall?: SteeredWall | undefined;
-  /** Told of each new phase. */
+  /** In real time: seconds that a predictor's answer is waited for; then the last posterior stands in. */
+  readonly deadline?: number | undefined;
+  /** Told of each new phase, and of a predictor that is late or dead. */
   readonly report?: (what: string) => void;
 }
 
@@ -111,6 +121,10 @@ export class Pipeline {
   /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
   private prediction: Estimate | undefined;
   private inForce: Estimate | undefined;
+  /** From before the counter began anew: the first measurement's prior. */
+  private remembered: RememberedDrift | undefined;
+  /** Why the last posterior stands in for the predictor; undefined while it answers. */
+  private standsIn: string | undefined;
 
   constructor(
     private readonly parts: PipelineParts,
@@ -150,6 +164,42 @@ export class Pipeline {
   /** The estimate that the time is told from. */
   get estimate(): Estimate | undefined {
     return this.inForce;
+  }
+
+  snapshot(): PipelineState {
+    const { axis, posterior, inForce, measurements, observed, latest } = this;
+    return {
+      axis,
+      posterior,
+      inForce,
+      measurements: measurements.last(KEPT),
+      observed: observed.last(KEPT),
+      latest: [...latest.values()],
+    };
+  }
+
+  /** Goes on from a snapshot. Throws an Error where it makes no sense; then nothing has changed. */
+  restore({ axis, posterior, inForce, measurements, observed, latest }: PipelineState, passage: Passage): void {
+    if (axis !== this.axis) throw new Error(`it estimated the ${axis}, not the ${this.axis}`);
+    if (posterior != null) this.check(posterior);
+    if (inForce != null) this.check(inForce);
+    if (!passage.continues) {
+      this.remembered = rememberedDrift(posterior ?? undefined, passage);
+      return;
+    }
+    const nonsense = [...measurements, ...observed, ...latest].map(notFinite).find(why => why !== undefined);
+    if (nonsense !== undefined) throw new Error(nonsense);
+    for (const measurement of measurements) this.measurements.add(measurement);
+    for (const measurement of observed) this.observed.add(measurement);
+    for (const measurement of latest) this.latest.set(measurement.source, measurement);
+    this.posterior = posterior ?? undefined;
+    this.anchor = posterior?.anchor;
+    this.inForce = inForce ?? undefined;
+  }
+
+  /** The clock that it estimates has lost `by` seconds at once, give or take `deviation`: suspended, or stepped. */
+  displaced(axis: Axis, by: number, deviation: number): void {
+    if (axis === this.axis) this.leap(by, deviation);
   }
 
   tell(reading: ClockReading): CorrectedTime {
@@ -220,14 +270,14 @@ export class Pipeline {
     this.serve(this.anchor === undefined ? refined : anchorAt(refined, this.anchor));
   }
 
-  /** UTC has leapt: all that was measured or is believed counts `by` seconds more. */
-  private leap(by: number): void {
+  /** UTC has leapt, say: all that was measured or is believed counts `by` seconds more, give or take `deviation`. */
+  private leap(by: number, deviation = 0): void {
     const { timekeeper, level } = this.parts;
     const previous = this.inForce;
-    this.posterior = this.posterior && shifted(this.posterior, by);
+    this.posterior = this.posterior && shifted(this.posterior, by, deviation);
     this.anchor = this.anchor && { at: this.anchor.at, time: this.anchor.time + by };
-    this.prediction = this.prediction && shifted(this.prediction, by);
-    this.inForce = previous && shifted(previous, by);
+    this.prediction = this.prediction && shifted(this.prediction, by, deviation);
+    this.inForce = previous && shifted(previous, by, deviation);
     if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, previous, this.world.clock.read(), level);
     this.trajectory?.end();
     this.supervision?.leap(by);
@@ -238,7 +288,7 @@ export class Pipeline {
     }
     this.steer('leap');
     this.parts.predictor.leap?.(by);
-    this.parts.corrector.leap?.(by);
+    this.parts.corrector.leap?.(by, deviation);
   }
 
   /** Takes a round's measurements one after another, each once the answer to the one before has come. */
@@ -263,6 +313,9 @@ export class Pipeline {
             fail,
           );
           return;
+        }
+        for (const { source, reason } of (this.phase === 'running' && this.parts.corrector.doubts?.()) || []) {
+          decline(verdicts, source, reason);
         }
         this.leaps.plan(this.latest.size);
         subscriber.next({
@@ -366,7 +419,9 @@ export class Pipeline {
   ): void {
     const { corrector, predictEvery } = this.parts;
     const { at } = measurement;
-    const predicted = (prediction: Estimate | undefined): void => {
+    const predicted = (given: Estimate | undefined): void => {
+      const prediction = given ?? (this.remembered && priorFrom(this.remembered, this.axis, measurement));
+      this.remembered = undefined;
       const prior = prediction && carry(prediction, at);
       this.guard('supervisors', () => this.supervision?.observe(measurement, this.history));
       this.guard('dataset corrector', () => this.trajectory?.revise(measurement, prior?.offset, this.history));
@@ -404,7 +459,7 @@ export class Pipeline {
     try {
       const answer = this.guard('predictor', () => asked?.predict(this.context, at));
       this.world.scheduler.settle(
-        answer,
+        this.world.kind === 'real' && isPromise(answer) ? this.inTime(answer) : answer,
         estimate => {
           try {
             deliver(estimate);
@@ -417,6 +472,37 @@ export class Pipeline {
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** Real time waits for nobody: the last posterior stands in for an answer that is late, or never comes. */
+  private inTime(answer: PromiseLike<Estimate | undefined>): Promise<Estimate | undefined> {
+    const { scheduler } = this.world;
+    const { deadline = DEADLINE } = this.parts;
+    return new Promise(resolve => {
+      let waiting = true;
+      const instead = (why: string): void => {
+        if (!waiting) return;
+        waiting = false;
+        if (this.standsIn !== why) this.parts.report?.(`the predictor ${why}: the last estimate is carried on`);
+        this.standsIn = why;
+        resolve(this.posterior);
+      };
+      const late = scheduler.at(scheduler.time + deadline, () => instead(`has not answered within ${deadline} s`));
+      answer.then(
+        estimate => {
+          late.cancel();
+          if (!waiting) return;
+          waiting = false;
+          if (this.standsIn !== undefined) this.parts.report?.('the predictor answers again');
+          this.standsIn = undefined;
+          resolve(estimate);
+        },
+        (error: unknown) => {
+          late.cancel();
+          instead(`failed (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`);
+        },
+      );
+    });
   }
 
   private adopt(estimate: Estimate | undefined): void {

@@ -54,18 +54,14 @@ export function numberColumns(bytes: Buffer, names: readonly string[], file: str
     let field = 0;
     for (; ; field += 1) {
       const from = position;
-      let quoted = false;
-      for (; position < bytes.length; position += 1) {
-        const byte = bytes[position]!;
-        if (byte === QUOTE) quoted = !quoted;
-        else if (!quoted && (byte === COMMA || byte === NEWLINE)) break;
-      }
+      position = endOfField(bytes, from);
       const slot = field < slots.length ? slots[field]! : -1;
       if (slot >= 0) {
-        const text = bytes.toString('latin1', from, position).trim();
-        const value = text === '' ? Number.NaN : Number(text);
-        if (text !== '' && !Number.isFinite(value)) {
-          throw new InputError(`${file}:${line}`, `expected a number in column '${names[slot]}', found ${shown(text)}`);
+        const text = bytes.toString('latin1', from, position);
+        const value = numberIn(text);
+        if (value === undefined) {
+          const found = shown(text.trim());
+          throw new InputError(`${file}:${line}`, `expected a number in column '${names[slot]}', found ${found}`);
         }
         columns[slot]![rows] = value;
       }
@@ -79,6 +75,29 @@ export function numberColumns(bytes: Buffer, names: readonly string[], file: str
     rows += 1;
   }
   return columns.map(column => column.slice(0, rows));
+}
+
+/** NaN where there is only white space; undefined for what is no number. */
+function numberIn(text: string): number | undefined {
+  const value = Number(text);
+  // `Number` takes a blank for nothing.
+  if (value === 0 && text.trim() === '') return Number.NaN;
+  return Number.isFinite(value) ? value : undefined;
+}
+
+/** Where the field ends that begins at `position`: at a comma or a line end outside quotes. */
+function endOfField(bytes: Uint8Array, position: number): number {
+  const { length } = bytes;
+  let quoted = false;
+  let end = position;
+  for (; end < length; end += 1) {
+    const byte = bytes[end]!;
+    // Digits, signs and letters come after all three.
+    if (byte > COMMA) continue;
+    if (byte === QUOTE) quoted = !quoted;
+    else if (!quoted && (byte === COMMA || byte === NEWLINE)) break;
+  }
+  return end;
 }
 
 function endOfLine(bytes: Buffer, from: number): number {

@@ -164,6 +164,15 @@ export const HistoryDocument = z
   .meta({ id: 'History', description: 'Offsets and drift over time.' });
 export type HistoryDocument = z.infer<typeof HistoryDocument>;
 
+/** What of a status board outlives its process. */
+export const BoardState = z.strictObject({
+  id: z.int().min(0),
+  events: z.array(EventEntry),
+  pipelines: HistoryDocument.shape.pipelines,
+  sources: HistoryDocument.shape.sources,
+});
+export type BoardState = z.infer<typeof BoardState>;
+
 export const HealthDocument = z
   .object({
     status: z.enum(['ok', 'unavailable']),

@@ -18,8 +18,16 @@ export function instantOf(seconds: number, epoch: number): Instant {
 
 /** RFC 3339 in UTC with nine digits of the second: 2026-11-25T00:10:00.123456789Z. */
 export function isoOf({ seconds, nanoseconds }: Instant): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, -5)}.${String(nanoseconds).padStart(9, '0')}Z`;
+  if (seconds !== lastSecond) {
+    lastSecond = seconds;
+    lastText = new Date(seconds * 1000).toISOString().slice(0, -5);
+  }
+  return `${lastText}.${String(nanoseconds).padStart(9, '0')}Z`;
 }
+
+/** Thousands of instants lie in one second. */
+let lastSecond = 0;
+let lastText = '1970-01-01T00:00:00';
 
 /**
  * Reads an instant as people and programs write one, to seconds since `epoch`: RFC 3339, or Unix seconds. A string says

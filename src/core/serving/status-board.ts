@@ -13,6 +13,7 @@ import {
 } from '../contracts/index.js';
 import { asciiOf } from '../ntp/packet.js';
 import type {
+  BoardState,
   EventEntry,
   HistoryDocument,
   PipelineStatus,
@@ -30,6 +31,9 @@ const STAGES = 8;
 /** How often `timeAt` looks again at most, and what is near enough, seconds. */
 const LOOKS = 20;
 const NANOSECOND = 1e-9;
+
+/** Points of each line of the history that outlive the process. */
+const KEPT = 500;
 
 interface Limits {
   /** Points of each line of the history. */
@@ -49,6 +53,8 @@ export class StatusBoard {
   private readonly events: Ring<EventEntry>;
   private readonly exchanges = { answered: 0, failed: 0 };
   private lastId = 0;
+  /** Of sources that have not been heard of again yet. */
+  private readonly earlier = new Map<string, HistoryDocument['sources'][string]>();
 
   constructor(
     private readonly info: RunInfo,
@@ -185,6 +191,27 @@ export class StatusBoard {
     };
   }
 
+  /** What is worth keeping: events and the last of the history. */
+  snapshot(): BoardState {
+    const lines = <T>(records: Iterable<readonly [string, { readonly history: Ring<T> }]>): Record<string, T[]> =>
+      Object.fromEntries([...records].map(([name, { history }]) => [name, history.toArray().slice(-KEPT)]));
+    return {
+      id: this.lastId,
+      events: this.events.toArray(),
+      pipelines: lines(this.pipelines),
+      sources: lines(this.sources),
+    };
+  }
+
+  restore({ id, events, pipelines, sources }: BoardState): void {
+    this.lastId = id;
+    for (const event of events) this.events.push(event);
+    for (const [name, points] of Object.entries(pipelines)) {
+      for (const point of points) this.pipelines.get(name)?.history.push(point);
+    }
+    for (const [name, points] of Object.entries(sources)) this.earlier.set(name, points);
+  }
+
   private note({ source, exchange }: Measurement, verdicts: readonly Verdict[]): void {
     const { offset, delay, at } = measure(exchange, 'wall');
     this.sources.get(source)?.history.push({
@@ -288,6 +315,8 @@ export class StatusBoard {
     let source = this.sources.get(name);
     if (source === undefined) {
       source = new SourceRecord(name, group, this.limits.history);
+      for (const point of this.earlier.get(name) ?? []) source.history.push(point);
+      this.earlier.delete(name);
       this.sources.set(name, source);
     }
     return source;

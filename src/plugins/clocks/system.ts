@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { endianness } from 'node:os';
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { ClockReading, MachineClock } from '../../core/contracts/index.js';
+import type { ClockReading, MachineClock, Snapshot } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 
 const Options = z.strictObject({
   through: z
@@ -25,10 +27,31 @@ interface RawReading {
 
 interface RawClock {
   read(): RawReading;
-  /** The counter's own origin, whole seconds of CLOCK_MONOTONIC_RAW, where it is that clock. */
-  readonly origin?: number;
   readonly description: string;
+  readonly name: 'koffi' | 'hrtime';
+  /** Where `counter` counts from, in the counter's own whole seconds. */
+  readonly counterOrigin: number;
+  slept(): number | undefined;
+  disciplined(): boolean | undefined;
 }
+
+const State = z.strictObject({
+  boot: z.string(),
+  name: z.enum(['koffi', 'hrtime']),
+  epoch: z.int(),
+  alignment: z.number(),
+  counterOrigin: z.int(),
+  slept: z.number().nullable(),
+  wall: z.number(),
+  counter: z.number(),
+});
+const VERSION = 1;
+
+/** Less sleep than this is none, seconds. */
+const NAP = 1e-3;
+/** A wall clock that has moved more than this, or faster than anybody slews it, says that the counter is another one. */
+const MOVED = 0.1;
+const FASTEST_SLEW = 1e-3;
 
 /** In nanoseconds. */
 const SECOND = 1_000_000_000;
@@ -51,29 +74,90 @@ const MILLISECOND = 1_000_000;
 })
 export class SystemClock implements MachineClock {
   readonly world = 'real';
-  readonly epoch: bigint;
   readonly description: string;
-  private readonly raw: RawClock;
+  private raw: RawClock;
+  private epochSeconds = Math.floor(Date.now() / 1000);
   /** Counter minus its own origin, so that the first reading has both axes equal. Nanoseconds. */
   private alignment: number | undefined;
 
-  constructor(@inject(PluginOptions) { through }: z.output<typeof Options>) {
-    const epoch = Math.floor(Date.now() / 1000);
-    this.epoch = BigInt(epoch) * BigInt(SECOND);
-    this.raw = rawClock(through, epoch);
+  constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {
+    this.raw = rawClock(options.through, this.epochSeconds);
     this.description = this.raw.description;
   }
 
   get counterOrigin(): bigint | undefined {
-    const { origin } = this.raw;
-    if (origin === undefined || this.alignment === undefined) return undefined;
-    return BigInt(origin) * BigInt(SECOND) - BigInt(this.alignment);
+    const { name, counterOrigin } = this.raw;
+    if (name !== 'koffi' || this.alignment === undefined) return undefined;
+    return BigInt(counterOrigin) * BigInt(SECOND) - BigInt(this.alignment);
+  }
+
+  get epoch(): bigint {
+    return BigInt(this.epochSeconds) * BigInt(SECOND);
   }
 
   read(): ClockReading {
     const { wall, counter } = this.raw.read();
     this.alignment ??= wall - counter;
     return { wall: wall / SECOND, counter: (counter + this.alignment) / SECOND };
+  }
+
+  slept(): number | undefined {
+    return this.raw.slept();
+  }
+
+  disciplined(): boolean | undefined {
+    return this.raw.disciplined();
+  }
+
+  snapshot(): Snapshot | undefined {
+    const boot = bootId();
+    if (boot === undefined) return undefined;
+    const { wall, counter } = this.read();
+    const { epochSeconds: epoch, raw } = this;
+    const { counterOrigin, name } = raw;
+    const slept = raw.slept() ?? null;
+    return {
+      version: VERSION,
+      state: { boot, name, epoch, alignment: this.alignment!, counterOrigin, slept, wall, counter },
+    };
+  }
+
+  resume(snapshot: Snapshot): string | undefined {
+    let kept: z.output<typeof State>;
+    try {
+      kept = stateIn(snapshot, VERSION, State);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    if (kept.boot !== bootId()) return 'the machine has been restarted';
+    const { raw } = this;
+    if (kept.name !== raw.name) return `it was read through ${kept.name}, now through ${raw.name}`;
+    const napped = (raw.slept() ?? 0) - (kept.slept ?? 0);
+    if (Math.abs(napped) > NAP) return `the machine was suspended for ${napped.toFixed(0)} s`;
+    const same = rawClock(this.options.through, kept.epoch);
+    const alignment = kept.alignment + (same.counterOrigin - kept.counterOrigin) * SECOND;
+    const now = same.read();
+    const wall = now.wall / SECOND;
+    const counter = (now.counter + alignment) / SECOND;
+    const elapsed = counter - kept.counter;
+    const moved = wall - kept.wall - elapsed;
+    if (elapsed < 0) return 'the counter has gone back';
+    if (Math.abs(moved) > MOVED + FASTEST_SLEW * elapsed) {
+      return `the wall clock has moved by ${moved.toFixed(3)} s against the counter`;
+    }
+    this.raw = same;
+    this.epochSeconds = kept.epoch;
+    this.alignment = alignment;
+    return undefined;
+  }
+}
+
+/** Linux gives every start of the machine a name of its own; elsewhere nobody knows whether it is still the same. */
+function bootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined;
   }
 }
 
@@ -91,15 +175,24 @@ function rawClock(through: 'auto' | 'koffi' | 'hrtime', epoch: number): RawClock
 /** The same numbers on Linux and macOS. */
 const CLOCK_REALTIME = 0;
 const CLOCK_MONOTONIC_RAW = 4;
+/** Linux only. They differ by the sleep since the machine was started, and by nothing else. */
+const CLOCK_MONOTONIC = 1;
+const CLOCK_BOOTTIME = 7;
+/** struct timex of 64-bit Linux is 208 bytes, `status` the int at 40, `modes` (0: only look) the first. */
+const TIMEX_BYTES = 208;
+const TIMEX_STATUS = 40;
+const STA_UNSYNC = 0x40;
 const BRACKETS = 3;
 
 /** clock_gettime(2) into a buffer that is kept: a call takes about 0.1 µs. */
 class ClockGettime implements RawClock {
   readonly description = 'CLOCK_REALTIME and CLOCK_MONOTONIC_RAW through koffi';
+  readonly name = 'koffi';
   private readonly gettime: (clock: number, into: Uint32Array) => number;
   /** struct timespec of a 64-bit little-endian machine: seconds (low, high), nanoseconds (low, high). */
   private readonly timespec = new Uint32Array(4);
-  readonly origin: number;
+  readonly counterOrigin: number;
+  private readonly adjtimex: ((timex: Uint8Array) => number) | undefined;
 
   constructor(private readonly epoch: number) {
     const { platform, arch } = process;
@@ -108,11 +201,13 @@ class ClockGettime implements RawClock {
     }
     // Loaded here, not imported: a clock that is not used needs no native code, and its absence has a fallback.
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    this.gettime = koffi.load(null).func('int clock_gettime(int clock, void *into)') as typeof this.gettime;
+    const c = koffi.load(null);
+    this.gettime = c.func('int clock_gettime(int clock, void *into)') as typeof this.gettime;
+    if (platform === 'linux') this.adjtimex = c.func('int adjtimex(void *timex)') as typeof this.adjtimex;
     for (const clock of [CLOCK_REALTIME, CLOCK_MONOTONIC_RAW]) {
       if (this.gettime(clock, this.timespec) !== 0) throw new Error(`clock_gettime(${clock}) failed`);
     }
-    this.origin = this.timespec[0]!;
+    this.counterOrigin = this.timespec[0]!;
   }
 
   read(): RawReading {
@@ -120,9 +215,9 @@ class ClockGettime implements RawClock {
     let counter = 0;
     let narrowest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < BRACKETS; i++) {
-      const before = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.origin);
+      const before = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.counterOrigin);
       const between = this.nanoseconds(CLOCK_REALTIME, this.epoch);
-      const width = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.origin) - before;
+      const width = this.nanoseconds(CLOCK_MONOTONIC_RAW, this.counterOrigin) - before;
       if (width < narrowest) {
         narrowest = width;
         wall = between;
@@ -130,6 +225,22 @@ class ClockGettime implements RawClock {
       }
     }
     return { wall, counter };
+  }
+
+  slept(): number | undefined {
+    if (process.platform !== 'linux') return undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < BRACKETS; i++) {
+      const before = this.nanoseconds(CLOCK_MONOTONIC, 0);
+      least = Math.min(least, this.nanoseconds(CLOCK_BOOTTIME, 0) - before);
+    }
+    return least / SECOND;
+  }
+
+  disciplined(): boolean | undefined {
+    const timex = new Uint8Array(TIMEX_BYTES);
+    if (this.adjtimex === undefined || this.adjtimex(timex) < 0) return undefined;
+    return (new DataView(timex.buffer).getInt32(TIMEX_STATUS, true) & STA_UNSYNC) === 0;
   }
 
   private nanoseconds(clock: number, origin: number): number {
@@ -146,7 +257,8 @@ class ClockGettime implements RawClock {
  */
 class WallFromTicks implements RawClock {
   readonly description: string;
-  private readonly counterOrigin = process.hrtime()[0];
+  readonly name = 'hrtime';
+  readonly counterOrigin = process.hrtime()[0];
   /** Wall − counter, nanoseconds. */
   private difference: number;
 
@@ -167,6 +279,14 @@ class WallFromTicks implements RawClock {
     // The tick lies between the two counts, and the wall clock less than a millisecond after it.
     this.difference = Math.min(from + MILLISECOND - before, Math.max(from - counter, this.difference));
     return { wall: counter + this.difference, counter };
+  }
+
+  slept(): undefined {
+    return undefined;
+  }
+
+  disciplined(): undefined {
+    return undefined;
   }
 
   private counter(): number {

@@ -1,9 +1,10 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Combination, Combiner, Measurement } from '../../core/contracts/index.js';
+import type { Combination, Combiner, Measurement, Snapshot } from '../../core/contracts/index.js';
 import { median } from '../../core/estimation/lines.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { PluginFactory } from '../../core/plugin/tokens.js';
 import { formatTime } from '../../core/quantity.js';
 
@@ -18,6 +19,11 @@ interface Bias {
   mean: number;
   square: number;
 }
+
+const State = z.strictObject({
+  biases: z.record(z.string(), z.strictObject({ n: z.int().min(0), mean: z.number(), square: z.number() })),
+});
+const VERSION = 1;
 
 /**
  * Tracks how far each source is from the others, as asymmetric paths put it there for good, and takes it off before
@@ -92,5 +98,14 @@ export class SourceBiasCombiner implements Combiner {
       uncertainty: Math.sqrt(measurement.uncertainty ** 2 + variance),
       rootDistance: measurement.rootDistance + Math.abs(bias),
     };
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { biases: Object.fromEntries(this.biases) } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    for (const [source, bias] of Object.entries(stateIn(snapshot, VERSION, State).biases))
+      this.biases.set(source, bias);
   }
 }

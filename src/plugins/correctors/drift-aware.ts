@@ -7,10 +7,12 @@ import {
   type History,
   isDeclined,
   type Measurement,
+  type Snapshot,
   timeOn,
 } from '../../core/contracts/index.js';
 import { carry, firstEstimate, maxErrorRate, shifted } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin, type Setting } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { duration, formatTime, ratio, time } from '../../core/quantity.js';
 
@@ -130,6 +132,14 @@ export class DriftAwareCorrector implements Corrector {
     @inject(Report) report: Report,
   ) {
     this.score = new ShadowScore(options.fall_back, report);
+  }
+
+  snapshot(): Snapshot {
+    return this.score.snapshot();
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.score.restore(snapshot);
   }
 
   correct(
@@ -320,6 +330,14 @@ function factorAt({ drift_correction_factors }: Options, deltaT: number): number
   return row?.factor ?? drift_correction_factors.at(-1)!.factor;
 }
 
+const ScoreState = z.strictObject({
+  model: z.number().min(0),
+  corrected: z.number().min(0),
+  n: z.int().min(0),
+  on: z.boolean(),
+});
+const VERSION = 1;
+
 /** Mean sizes of the two errors over the last measurements, and which side is on. */
 class ShadowScore {
   private model = 0;
@@ -338,6 +356,15 @@ class ShadowScore {
 
   get correcting(): boolean {
     return this.on;
+  }
+
+  snapshot(): Snapshot {
+    const { model, corrected, n, on } = this;
+    return { version: VERSION, state: { model, corrected, n, on } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    Object.assign(this, stateIn(snapshot, VERSION, ScoreState));
   }
 
   /** The two scores, for people. */

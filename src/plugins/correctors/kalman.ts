@@ -6,12 +6,14 @@ import {
   type Estimate,
   type History,
   type Measurement,
+  type Passage,
   type Snapshot,
   timeOn,
 } from '../../core/contracts/index.js';
 import { DriftMemory } from '../../core/pipeline/drift-memory.js';
 import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { formatTime, ratio } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -24,8 +26,8 @@ const Options = z.strictObject({
     .meta({ description: 'This many outliers in a row to one side are a step of the clock.' }),
 });
 
-const State = z.strictObject({ outliers: z.int().min(0), side: z.number() });
-const VERSION = 1;
+const State = z.strictObject({ outliers: z.int().min(0), side: z.number(), drifts: z.array(z.number()).length(5) });
+const VERSION = 2;
 /** A drift is known once its deviation is under this share of what it is for a clock that nothing is known of. */
 const KNOWN = 0.05;
 
@@ -90,12 +92,13 @@ export class KalmanCorrector implements Corrector {
   }
 
   snapshot(): Snapshot {
-    return { version: VERSION, state: { outliers: this.outliers, side: this.side } };
+    return { version: VERSION, state: { outliers: this.outliers, side: this.side, drifts: this.memory.snapshot() } };
   }
 
-  restore({ version, state }: Snapshot): void {
-    if (version !== VERSION) throw new Error(`expected a snapshot of version ${VERSION}, found ${version}`);
-    ({ outliers: this.outliers, side: this.side } = State.parse(state));
+  restore(snapshot: Snapshot, { continues }: Passage): void {
+    const { outliers, side, drifts } = stateIn(snapshot, VERSION, State);
+    this.memory.restore(drifts);
+    if (continues) Object.assign(this, { outliers, side });
   }
 
   private isOutlier(innovation: number, s: number): boolean {

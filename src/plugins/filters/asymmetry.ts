@@ -1,7 +1,8 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import { type Filter, type History, type Measurement, timeOn } from '../../core/contracts/index.js';
+import { type Filter, type History, type Measurement, type Snapshot, timeOn } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 
 const Options = z.strictObject({
   window: z.int().min(8).default(64).meta({ description: 'How many measurements the regression remembers.' }),
@@ -19,6 +20,11 @@ interface Point {
   /** Inverse variance of the prediction, s⁻². */
   readonly weight: number;
 }
+
+const State = z.strictObject({
+  points: z.array(z.strictObject({ delay: z.number(), residual: z.number(), weight: z.number() })),
+});
+const VERSION = 1;
 
 /**
  * Takes asymmetric queueing out of the offsets. Where the queue is mostly on one way, a measurement is off in proportion
@@ -86,5 +92,13 @@ export class AsymmetryFilter implements Filter {
     const slope = xy / xx;
     const error = Math.sqrt(Math.max(0, yy - slope * xy) / (n - 2) / xx);
     return Math.abs(slope) > this.options.significance * error ? Math.max(-0.5, Math.min(0.5, slope)) : 0;
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { points: this.points } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.points.push(...stateIn(snapshot, VERSION, State).points.slice(-this.options.window));
   }
 }

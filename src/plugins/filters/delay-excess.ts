@@ -1,14 +1,18 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Filter, Measurement } from '../../core/contracts/index.js';
+import type { Filter, Measurement, Snapshot } from '../../core/contracts/index.js';
 import { withUncertainty } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   window: z.int().min(2).default(64).meta({ description: 'How many of the last delays are remembered.' }),
   floor: time('Deviation of a measurement that met no queue, at least.', { min: 0 }).prefault('1 us'),
 });
+
+const State = z.strictObject({ delays: z.array(z.number()) });
+const VERSION = 1;
 
 /**
  * Reads a measurement's noise from its delay. An exchange whose round trip exceeds the path's minimum by e has an
@@ -43,5 +47,13 @@ export class DelayExcessFilter implements Filter {
     const excess = measurement.delay - shortest;
     const rest = Math.max(floor, measurement.exchange.precision, minimum);
     return withUncertainty(measurement, Math.sqrt(excess ** 2 / 12 + rest ** 2));
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { delays: this.delays } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.delays.push(...stateIn(snapshot, VERSION, State).delays.slice(-this.options.window));
   }
 }

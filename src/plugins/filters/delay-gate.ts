@@ -1,7 +1,8 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Filter, Measurement, Rejection } from '../../core/contracts/index.js';
+import type { Filter, Measurement, Rejection, Snapshot } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { formatTime, time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -13,6 +14,9 @@ const Options = z.strictObject({
   margin: time('Always let through: this much over the shortest.', { min: 0 }).prefault('1 ms'),
   window: z.int().min(2).default(32).meta({ description: 'How many of the last delays are remembered.' }),
 });
+
+const State = z.strictObject({ delays: z.array(z.number()) });
+const VERSION = 1;
 
 /** Rejects measurements that took too long: δ > max(ratio·δ_min, δ_min + margin), δ_min the shortest of the window. */
 @plugin({
@@ -35,5 +39,13 @@ export class DelayGate implements Filter {
     const limit = Math.max(ratio * shortest, shortest + margin);
     if (measurement.delay <= limit) return measurement;
     return { rejected: `delay ${formatTime(measurement.delay)}, limit ${formatTime(limit)}` };
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { delays: this.delays } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.delays.push(...stateIn(snapshot, VERSION, State).delays.slice(-this.options.window));
   }
 }

@@ -1,7 +1,8 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Filter, Measurement, Rejection } from '../../core/contracts/index.js';
+import type { Filter, Measurement, Passage, Rejection, Snapshot } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { formatTime, time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -15,6 +16,9 @@ const Options = z.strictObject({
 
 /** Weight of the newest difference in the jitter's exponential average: RFC 5905's AVG. */
 const WEIGHT = 1 / 4;
+
+const State = z.strictObject({ last: z.number().nullable(), square: z.number().min(0), spiked: z.boolean() });
+const VERSION = 1;
 
 /**
  * Popcorn spike suppressor (RFC 5905 section 10, ntpd): a lone measurement farther than gate × jitter from the last is
@@ -44,5 +48,17 @@ export class PopcornFilter implements Filter {
     this.square += WEIGHT * (Math.min(difference, limit) ** 2 - this.square);
     this.last = offset;
     return measurement;
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { last: this.last ?? null, square: this.square, spiked: this.spiked } };
+  }
+
+  restore(snapshot: Snapshot, { continues }: Passage): void {
+    const { last, square, spiked } = stateIn(snapshot, VERSION, State);
+    this.square = square;
+    if (!continues || last === null) return;
+    this.last = last;
+    this.spiked = spiked;
   }
 }

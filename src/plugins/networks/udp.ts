@@ -200,13 +200,11 @@ class UdpSocket implements DatagramSocket {
     const { clock, kernel, sent } = this;
     const stamp = fd === undefined ? undefined : kernel?.stamp(fd);
     if (kernel === undefined || stamp === undefined || sent === undefined) return clock.read();
-    const before = kernel.now();
+    // In this order: an interruption between the two makes the arrival late, which the delay tells, and never early,
+    // which nothing would.
+    const handled = kernel.now();
     const { wall, counter } = clock.read();
-    const after = kernel.now();
-    const age = arrivalAge(stamp, sent, {
-      realtime: (before.realtime + after.realtime) / 2,
-      raw: (before.raw + after.raw) / 2,
-    });
+    const age = arrivalAge(stamp, sent, handled);
     return age === undefined ? { wall, counter } : { wall: wall - age.realtime, counter: counter - age.raw };
   }
 

@@ -121,8 +121,12 @@ class Candidate {
 
   predict(history: History, at: ClockReading): ReturnType<Predictor['predict']> {
     if (!this.ready) return undefined;
-    const answer = this.predictor.predict(history, at);
-    return isPromise(answer) ? answer.then(finite, () => undefined) : finite(answer);
+    try {
+      const answer = this.predictor.predict(history, at);
+      return isPromise(answer) ? answer.then(finite, () => undefined) : finite(answer);
+    } catch {
+      return undefined;
+    }
   }
 }
 

@@ -1,4 +1,6 @@
-import type { ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { inject } from 'inversify';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
@@ -10,13 +12,16 @@ import type {
   RoundRecord,
   RunInfo,
   Sink,
+  Snapshot,
   TimeService,
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { duration, parseQuantity } from '../../core/quantity.js';
 import {
+  BoardState,
   ErrorDocument,
   EventEntry,
   HealthDocument,
@@ -38,8 +43,15 @@ const Options = z.strictObject({
   healthy: duration('`/healthz` says 503 while the maximum error is more than this.').prefault('1 s'),
   history: z.int().min(1).max(1_000_000).default(3600).meta({ description: 'Points of each line of `/history`.' }),
   events: z.int().min(1).max(100_000).default(200).meta({ description: 'How many of the last events are kept.' }),
+  page: z
+    .string()
+    .optional()
+    .meta({ description: 'An HTML file that is served at `/`: the dashboard of `escapement live --dashboard`.' }),
   clients: z.int().min(1).default(64).meta({ description: 'How many may listen to `/events` at the same time.' }),
 });
+
+/** Of what it keeps: see StatusBoard. */
+const VERSION = 1;
 
 /** `at` may be so far from now, seconds: a century. */
 const FARTHEST = 100 * 365.25 * 86_400;
@@ -63,6 +75,7 @@ const BACKLOG = 4_000_000;
 })
 export class HttpSink implements Sink {
   private board: StatusBoard | undefined;
+  private earlier: BoardState | undefined;
   private server: FastifyInstance | undefined;
   private metrics: Metrics | undefined;
   private readonly listeners = new Set<ServerResponse>();
@@ -77,9 +90,19 @@ export class HttpSink implements Sink {
   async start(info: RunInfo, time: TimeService): Promise<void> {
     const { host, port, every, history, events } = this.options;
     const board = new StatusBoard(info, time, { history, events });
+    if (this.earlier !== undefined) board.restore(this.earlier);
     this.board = board;
     this.metrics = new Metrics(board);
-    const server = fastify({ logger: false, forceCloseConnections: true });
+    const server = fastify({
+      logger: false,
+      forceCloseConnections: true,
+      // The question that is asked thousands of times a second takes the shortest way: half of the processor time.
+      serverFactory: handler =>
+        createServer((request, response) => {
+          if (request.url === '/time' && request.method === 'GET') answerTime(board, response);
+          else handler(request, response);
+        }),
+    });
     this.server = server;
     routes(server, board, info, this.metrics, this.options, (reply, last) => this.listen(reply, last));
     try {
@@ -92,8 +115,15 @@ export class HttpSink implements Sink {
     this.beat = setInterval(() => this.tell(), every * 1000).unref();
     const bound = server.server.address();
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
-    // Once the run hears events.
-    setImmediate(() => this.report(`listens on http://${host.includes(':') ? `[${host}]` : host}:${actual}`));
+    this.report(`listens on http://${host.includes(':') ? `[${host}]` : host}:${actual}`);
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: this.board?.snapshot() };
+  }
+
+  restore(snapshot: Snapshot): void {
+    this.earlier = stateIn(snapshot, VERSION, BoardState);
   }
 
   exchange(record: ExchangeRecord): void {
@@ -207,6 +237,24 @@ function cannotListen(error: unknown, host: string, port: number): string {
   }
 }
 
+/** `GET /time` without anything more. */
+function answerTime(board: StatusBoard, response: ServerResponse): void {
+  let code = 200;
+  let body: string;
+  try {
+    body = JSON.stringify(board.timeAt(undefined));
+  } catch (error) {
+    code = 500;
+    body = JSON.stringify(problem(code, error instanceof Error ? error.message : String(error)));
+  }
+  response.writeHead(code, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}
+
 type Query = Readonly<Record<string, string | string[] | undefined>>;
 
 /** A parameter that is given at most once. */
@@ -297,6 +345,29 @@ function routes(
   });
   server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()));
   server.get('/openapi.json', async () => document);
+  if (options.page !== undefined) servePage(server, options.page);
+}
+
+/** A page at `/`, compressed once: it is some hundred kilobytes, and the same for everybody. */
+function servePage(server: FastifyInstance, file: string): void {
+  const page = pageIn(file);
+  const compressed = { br: brotliCompressSync(page), gzip: gzipSync(page, { level: 9 }) } as const;
+  server.get('/', (request, reply) => {
+    const accepted = String(request.headers['accept-encoding'] ?? '');
+    const encoding = (['br', 'gzip'] as const).find(name => new RegExp(`\\b${name}\\b`).test(accepted));
+    reply.type('text/html; charset=utf-8').header('vary', 'accept-encoding');
+    if (encoding !== undefined) reply.header('content-encoding', encoding);
+    return reply.send(encoding === undefined ? page : compressed[encoding]);
+  });
+}
+
+function pageIn(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const why = error instanceof Error ? error.message.split(',')[0] : String(error);
+    throw new InputError('sink http', `its page cannot be read: ${why}`);
+  }
 }
 
 function codeOf(error: unknown): number {

@@ -15,6 +15,7 @@ import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime } from '../../core/quantity.js';
 
 const Options = z.strictObject({
+  rounds: z.boolean().default(true).meta({ description: 'A line for each round and pipeline; false: events only.' }),
   names: z
     .record(z.string(), z.string())
     .default({})
@@ -47,10 +48,12 @@ export class LogSink implements Sink {
   private readonly told = new Set<string>();
   private pipelines: readonly string[] = [];
   private width = 0;
+  private began = 0;
 
   constructor(@inject(PluginOptions) private readonly options: z.output<typeof Options>) {}
 
-  start({ pipelines, clock }: RunInfo): void {
+  start({ pipelines, clock, start = 0 }: RunInfo): void {
+    this.began = Math.floor(start);
     this.pipelines = pipelines;
     this.width = Math.max(...pipelines.map(name => name.length));
     if (clock !== undefined) this.write(`Clock: ${clock}. Ctrl-C ends the run.`);
@@ -63,9 +66,14 @@ export class LogSink implements Sink {
   }
 
   round(record: RoundRecord): void {
+    if (!this.options.rounds) {
+      if (record.pipeline === this.pipelines[0]) this.count(record.verdicts);
+      return;
+    }
     const { t, pipeline, measurements, verdicts, mad, reading, told, estimate } = record;
     if (this.told.has(pipeline)) this.told.clear();
-    if (this.told.size === 0) this.write(`[${t.toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
+    if (this.told.size === 0)
+      this.write(`[${(t - this.began).toFixed(1)} s] NTP: ${this.heard(measurements, verdicts, mad)}`);
     this.told.add(pipeline);
     if (pipeline === this.pipelines[0]) {
       this.count(verdicts);
@@ -86,7 +94,7 @@ export class LogSink implements Sink {
   }
 
   event({ t, part, what }: EventRecord): void {
-    this.write(`[${t.toFixed(1)} s] ${part}: ${what}`);
+    this.write(`[${(t - this.began).toFixed(1)} s] ${part}: ${what}`);
   }
 
   finish(): void {

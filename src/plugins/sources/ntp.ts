@@ -145,6 +145,10 @@ export class NtpSource implements Source {
     for (const association of this.associations) association.start(now);
   }
 
+  askNow(): void {
+    for (const association of this.associations) association.askNow();
+  }
+
   stop(): void {
     for (const association of this.associations) association.stop();
   }

@@ -1,8 +1,9 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Estimate, Forecast, Measurement, Supervisor } from '../../core/contracts/index.js';
+import type { Estimate, Forecast, Measurement, Snapshot, Supervisor } from '../../core/contracts/index.js';
 import { normalQuantile } from '../../core/pipeline/telling.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 
 const Options = z.strictObject({
   window: z.int().min(10).default(50).meta({ description: 'Forecasts that are looked back on.' }),
@@ -10,6 +11,12 @@ const Options = z.strictObject({
   narrowest: z.number().positive().default(0.25).meta({ description: 'Least factor on the deviation.' }),
   widest: z.number().positive().default(100).meta({ description: 'Greatest factor on the deviation.' }),
 });
+
+const State = z.strictObject({
+  seen: z.array(z.strictObject({ needed: z.number().min(0), says: z.number().min(0) })),
+  factor: z.number().positive(),
+});
+const VERSION = 1;
 
 /**
  * Adaptive calibration over a sliding window: multiplies the deviation by the factor s that would have made the last
@@ -67,6 +74,16 @@ export class CalibrationSupervisor implements Supervisor {
     const rank = Math.min(n, Math.ceil((n + 1) * level));
     const told = this.seen.reduce((sum, { says }) => sum + says, 0);
     return Math.min(widest, Math.max(narrowest, sorted[rank - 1]! ** (told / (told + DOUBT))));
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { seen: this.seen, factor: this.factor } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    const { seen, factor } = stateIn(snapshot, VERSION, State);
+    this.seen.push(...seen.slice(-this.options.window));
+    this.factor = factor;
   }
 }
 

@@ -5,11 +5,13 @@ import {
   type Forecast,
   type History,
   type Measurement,
+  type Snapshot,
   type Supervisor,
   timeOn,
 } from '../../core/contracts/index.js';
 import { maxErrorRate } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { formatTime } from '../../core/quantity.js';
 
@@ -22,6 +24,13 @@ const Options = z.strictObject({
   least: z.int().min(1).default(5).meta({ description: 'Measurements before anything is decided.' }),
   start: z.enum(CANDIDATES).default('pipeline').meta({ description: 'What is served until then.' }),
 });
+
+const State = z.strictObject({
+  scores: z.record(z.enum(CANDIDATES), z.number().min(0)),
+  n: z.int().min(0),
+  served: z.enum(CANDIDATES),
+});
+const VERSION = 1;
 
 /**
  * Never worse than the bare clock: scores the bare wall clock, the last measurement held, and the pipeline itself, by
@@ -81,6 +90,17 @@ export class NeverWorseSupervisor implements Supervisor {
     const scores = CANDIDATES.map(candidate => `${candidate} ${formatTime(this.scores[candidate])}`).join(', ');
     this.served = best;
     this.report(`serves ${best} (mean |error|: ${scores})`);
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { scores: this.scores, n: this.n, served: this.served } };
+  }
+
+  restore(snapshot: Snapshot): void {
+    const { scores, n, served } = stateIn(snapshot, VERSION, State);
+    Object.assign(this.scores, scores);
+    this.n = n;
+    this.served = served;
   }
 }
 

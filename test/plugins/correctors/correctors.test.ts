@@ -18,6 +18,8 @@ import { anyEstimate, finite, size } from '../../support/arbitrary.js';
 import { at, believed, make, measured } from '../../support/estimation.js';
 import { definiteness, inverse, type Matrix, product, scaled, sum, transposed } from '../../support/matrix.js';
 
+const CONTINUES = { continues: true, elapsed: 0 };
+
 const nothing: History = { axis: 'counter', measurements: logOf([]), observed: logOf([]), estimate: undefined };
 
 const corrector = (use: string, options: object = {}): Corrector => make('corrector', { use, ...options }).plugin;
@@ -219,10 +221,12 @@ describe('the Kalman corrector', () => {
     const first = corrector('kalman');
     correct(first, prior, measured(1, 1));
     const second = corrector('kalman');
-    second.restore!(JSON.parse(JSON.stringify(first.snapshot!())));
+    second.restore!(JSON.parse(JSON.stringify(first.snapshot!())), CONTINUES);
     expect(corrected(second, prior, measured(2, 1)).offset).toBe(1);
-    expect(() => second.restore!({ version: 99, state: {} })).toThrow('expected a snapshot of version 1, found 99');
-    expect(() => second.restore!({ version: 1, state: { outliers: 'many' } })).toThrow();
+    expect(() => second.restore!({ version: 99, state: {} }, CONTINUES)).toThrow(
+      'expected a snapshot of version 2, found 99',
+    );
+    expect(() => second.restore!({ version: 1, state: { outliers: 'many' } }, CONTINUES)).toThrow();
   });
 
   test('has a maximum error that covers what either side admits', () => {

@@ -22,6 +22,8 @@ import { exchangesOf } from '../../support/paths.js';
 import { Record } from '../../support/record.js';
 import { runText } from '../../support/run-scenario.js';
 
+const CONTINUES = { continues: true, elapsed: 0 };
+
 const corrector = (): Corrector => make('corrector', 'ensemble').plugin;
 
 const measurements: readonly Measurement[] = exchangesOf([{ source: 'wan', there: 0.01, back: 0.01, queue: 1e-3 }]).map(
@@ -36,7 +38,7 @@ describe('the corrector', () => {
     const one = corrector();
     for (const m of measurements.slice(0, 100)) one.correct(undefined, m, historyOf([]), undefined);
     const other = corrector();
-    other.restore!(JSON.parse(JSON.stringify(one.snapshot!())));
+    other.restore!(JSON.parse(JSON.stringify(one.snapshot!())), CONTINUES);
     for (const m of measurements.slice(100)) {
       expect(other.correct(undefined, m, historyOf([]), undefined)).toEqual(
         one.correct(undefined, m, historyOf([]), undefined),
@@ -45,7 +47,7 @@ describe('the corrector', () => {
   });
 
   it('refuses the state of another version', () => {
-    expect(() => corrector().restore!({ version: 99, state: {} })).toThrow(
+    expect(() => corrector().restore!({ version: 99, state: {} }, CONTINUES)).toThrow(
       'expected a snapshot of version 3, found 99',
     );
   });
