@@ -1,4 +1,4 @@
-// npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--json]: the learned
+// npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--ungated] [--json]: the learned
 // pipeline beside the default one and the simple ones, on clocks that no model has seen, and on the recordings of
 // chronyd's clocks where they are at hand. Every figure is a ratio to the default estimator's on the same clock: the
 // geometric mean over the clocks of a family, with the interval that 95 % of 2000 bootstrap samples of clocks lie in.
@@ -20,11 +20,12 @@ import {
 
 const { values } = parseArgs({
   options: {
-    clocks: { type: 'string', default: '40' },
+    clocks: { type: 'string', default: '24' },
     seed: { type: 'string', default: 'held-out' },
     family: { type: 'string', multiple: true },
     peer: { type: 'string' },
     'no-peer': { type: 'boolean' },
+    ungated: { type: 'boolean' },
     json: { type: 'boolean' },
   },
 });
@@ -40,8 +41,15 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const PIPELINES = ['last-value', 'regression', 'kalman-drift', 'default', 'learned'];
-const shipped = await namedPipelines(PIPELINES.filter(name => name !== 'last-value'));
+const PIPELINES = [
+  'last-value',
+  'regression',
+  'kalman-drift',
+  'default',
+  'learned',
+  ...(values.ungated ? ['ungated'] : []),
+];
+const shipped = await namedPipelines(PIPELINES.filter(name => !['last-value', 'ungated'].includes(name)));
 const lastValue = {
   name: 'last-value',
   combiner: 'best',
@@ -49,7 +57,8 @@ const lastValue = {
   corrector: 'none',
   timekeeper: 'hold',
 };
-const entries = [lastValue, ...shipped];
+const ungated = { name: 'ungated', predictor: { use: 'learned', gate: false }, corrector: 'none', timekeeper: 'drift' };
+const entries = [lastValue, ...shipped, ...(values.ungated ? [ungated] : [])];
 
 /** Quantiles that are scored: those of the intervals at 50, 80 and 95 %, and the median. */
 const LEVELS = [0.5, 0.8, 0.95];
@@ -140,7 +149,7 @@ function simulated(family, index) {
   const base = contaminated === undefined ? family : DRAWN[index % DRAWN.length];
   const one = draw(base, randomStream(values.seed, `${family}/${index}`), {
     polls: [16, 4096],
-    turns: [150, 600],
+    turns: [120, 400],
     atLeast: EIGHT_HOURS,
     servers: 4,
     randomised: contaminated === undefined ? 0 : 1,

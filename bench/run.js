@@ -17,14 +17,37 @@ const json = process.argv.includes('--json');
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('..', import.meta.url));
 
+/** Wall and processor time of one run, seconds. */
 async function timed(loaded, duration) {
   const scenario = { ...loaded.scenario, duration };
   const start = performance.now();
+  const before = process.cpuUsage();
   const summary = await runScenario({ scenario, file: loaded.file });
-  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  const wall = (performance.now() - start) / 1000;
   if (summary.pipelines.some(({ samples }) => samples !== duration)) throw new Error('not every second was scored');
-  return seconds;
+  return { wall, cpu: (user + system) / 1e6 };
 }
+
+/**
+ * Processor time of a loop that allocates and forgets as a simulation does, seconds: what the figures can be divided by
+ * where machines, or what else runs on them, differ.
+ */
+function calibrate() {
+  const before = process.cpuUsage();
+  let sum = 0;
+  for (let i = 0; i < 2e6; i++) {
+    const told = { time: i + 0.5, offset: Math.log(i + 1), axis: 'counter', uncertainty: Math.sqrt(i + 0.1) };
+    KEPT[i & 4095] = told;
+    sum += told.offset + told.uncertainty;
+  }
+  const { user, system } = process.cpuUsage(before);
+  if (!Number.isFinite(sum)) throw new Error('the calibration loop computed nothing');
+  return (user + system) / 1e6;
+}
+const KEPT = new Array(4096);
+for (let i = 0; i < 3; i++) calibrate();
+const calibrations = [];
 
 const median = values => [...values].sort((a, b) => a - b)[values.length >> 1];
 
@@ -32,12 +55,21 @@ const cases = [];
 for (const name of ['one-server-day', 'four-servers-day', 'busy-day']) {
   const file = `${folder}${name}.yaml`;
   const loaded = await openScenario(file);
-  const first = await timed(loaded, DAY);
+  const { wall: first } = await timed(loaded, DAY);
   for (let i = 1; i < WARM_UPS; i++) await timed(loaded, DAY);
   const walls = [];
-  for (let i = 0; i < RUNS; i++) walls.push(await timed(loaded, DAY));
+  const cpus = [];
+  const ratios = [];
+  for (let i = 0; i < RUNS; i++) {
+    const calibration = calibrate();
+    const one = await timed(loaded, DAY);
+    walls.push(one.wall);
+    cpus.push(one.cpu);
+    ratios.push(one.cpu / calibration);
+    calibrations.push(calibration);
+  }
   const wall = median(walls);
-  const month = (await timed(loaded, LONG * DAY)) / LONG;
+  const month = (await timed(loaded, LONG * DAY)).wall / LONG;
   const before = performance.now();
   const cold = spawnSync(process.execPath, [`${root}bin/escapement.js`, 'run', file, '--json'], { encoding: 'utf8' });
   if (cold.status !== 0) throw new Error(`escapement run ${file} failed: ${cold.stderr}`);
@@ -48,6 +80,9 @@ for (const name of ['one-server-day', 'four-servers-day', 'busy-day']) {
     wall,
     wallMin: Math.min(...walls),
     wallMax: Math.max(...walls),
+    cpu: median(cpus),
+    cpuMin: Math.min(...cpus),
+    calibrations: median(ratios),
     wallPerDayOf30: month,
     coldFirstDay: first,
     coldProcess: whole,
@@ -64,12 +99,7 @@ async function growth(what, sizes, change) {
     const larger = { ...loaded, scenario };
     await timed(larger, duration);
     const runs = [];
-    for (let i = 0; i < 5; i++) {
-      const before = process.cpuUsage();
-      await timed(larger, duration);
-      const { user, system } = process.cpuUsage(before);
-      runs.push((user + system) / 1e6);
-    }
+    for (let i = 0; i < 5; i++) runs.push((await timed(larger, duration)).cpu);
     costs.push(Math.min(...runs));
   }
   const mean = values => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -101,7 +131,8 @@ const slopes = [
 const start = performance.now();
 spawnSync(process.execPath, [`${root}bin/escapement.js`, '--help']);
 const help = (performance.now() - start) / 1000;
-const result = { node: process.version, warmUps: WARM_UPS, runs: RUNS, cases, slopes, help };
+const calibration = { median: median(calibrations), min: Math.min(...calibrations) };
+const result = { node: process.version, warmUps: WARM_UPS, runs: RUNS, calibration, cases, slopes, help };
 
 if (json) {
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
@@ -112,7 +143,10 @@ if (json) {
   console.log(
     'what --json adds on how pipelines behave). busy-day: five servers, all noises, temperature, faults all day.',
   );
-  console.log(`Median of ${RUNS} runs after ${WARM_UPS} warm-ups in one process; no file output.\n`);
+  console.log(`Median of ${RUNS} runs after ${WARM_UPS} warm-ups in one process; no file output.`);
+  console.log(
+    `One calibration loop (see bench/run.js) took ${(calibration.median * 1000).toFixed(1)} ms of processor time, ${(calibration.min * 1000).toFixed(1)} ms at best.\n`,
+  );
   for (const one of cases) {
     const ms = seconds => `${(seconds * 1000).toFixed(1)} ms`;
     console.log(
@@ -120,6 +154,9 @@ if (json) {
     );
     console.log(
       `  warm ${ms(one.wall)} (${ms(one.wallMin)} to ${ms(one.wallMax)}), a day of a 30-day run ${ms(one.wallPerDayOf30)}`,
+    );
+    console.log(
+      `  processor time ${ms(one.cpu)} (at best ${ms(one.cpuMin)}), ${one.calibrations.toFixed(1)} calibration loops`,
     );
     console.log(`  first day of a cold process ${ms(one.coldFirstDay)}, the whole process ${ms(one.coldProcess)}`);
     // No measurement of the peer's exists for a day with faults.

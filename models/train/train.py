@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from card import write_card
+from card import read_weights, write_card
 from model import LEVELS, Corrector, pinball
 
 
@@ -66,7 +66,8 @@ def by_family(data, quantiles):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--data", required=True)
+    arguments.add_argument("--data", required=True, action="append", help="a folder of escapement dataset; may be given again")
+    arguments.add_argument("--start", help="a model exported by this script, NAME.onnx, to go on from")
     arguments.add_argument("--validation", required=True)
     arguments.add_argument("--out", required=True, help="the model, NAME.onnx; its card becomes NAME.json")
     arguments.add_argument("--steps", type=int, default=9000)
@@ -88,16 +89,21 @@ def main():
         log_file.write(line + "\n")
         log_file.flush()
 
-    data, held = load(options.data), load(options.validation)
+    parts, held = [load(folder) for folder in options.data], load(options.validation)
+    data = {name: np.concatenate([part[name] for part in parts]) for name in ("samples", "globals", "targets", "clock")}
+    about = [part["about"] for part in parts]
     count, _, features = data["samples"].shape
     rows = data["targets"].shape[1]
     model = Corrector(features, data["globals"].shape[1], rows, options.hidden)
+    if options.start:
+        read_weights(model, options.start)
     parameters = sum(p.numel() for p in model.parameters())
     log(
         windows=count,
-        clocks=len(data["about"]["clocks"]),
+        clocks=sum(len(one["clocks"]) for one in about),
+        start=options.start and Path(options.start).name,
         held_out_windows=len(held["clock"]),
-        dataset={k: data["about"][k] for k in ("layout", "seed", "options")},
+        dataset=[{k: one[k] for k in ("layout", "seed", "options")} for one in about],
         validation={k: held["about"][k] for k in ("seed", "options")},
         parameters=parameters,
         steps=options.steps,
@@ -155,7 +161,7 @@ def main():
     quantiles = quantiles_over(model, held)
     scores = by_family(held, quantiles)
     log(done=True, steps=total, cpu=round(time.process_time() - cpu), families=scores)
-    write_card(model, options.out, data, held, scores, {**vars(options), "steps": total})
+    write_card(model, options.out, about, count, held, scores, {**vars(options), "steps": total})
 
 
 if __name__ == "__main__":

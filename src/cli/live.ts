@@ -3,28 +3,24 @@ import { parse, stringify } from 'yaml';
 import type { Sink } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
-import { isLoopback, parseServer } from '../core/ntp/server-address.js';
-import { formatDuration, parseQuantity } from '../core/quantity.js';
 import { type Demo, startDemo } from './demo.js';
 import { expectInternet } from './internet.js';
+import { type AskingOptions, liveSource, seconds } from './live-source.js';
 import { makeSink } from './make-sink.js';
 import { namedPipelines, packageRoot } from './pipelines.js';
 import { filesOf, openScenario, parseScenario } from './scenario-files.js';
 import { keepGoing, type Served, type ServiceOptions } from './service.js';
 
-export interface LiveOptions {
+export interface LiveOptions extends AskingOptions {
   readonly state?: string;
   readonly http?: string | true;
   readonly quiet?: boolean;
-  readonly server?: readonly string[];
   readonly for?: string;
   readonly pipeline?: readonly string[];
-  readonly interval?: string;
+  readonly validation?: boolean;
   readonly sink?: readonly string[];
-  readonly demo?: boolean;
   /** A TCP port, or true for the usual one. */
   readonly dashboard?: string | true;
-  readonly validation?: boolean;
   readonly out?: string;
   readonly json?: boolean;
   /** The Model Context Protocol is spoken on standard input and output, until the input ends. */
@@ -36,11 +32,8 @@ export interface LiveOptions {
 const POOL = ['0.pool.ntp.org', '1.pool.ntp.org', '2.pool.ntp.org', '3.pool.ntp.org'];
 
 /** The first one's verdicts are what the live view shows of a round. */
-const PIPELINES = ['kalman-median', 'offset-only', 'kalman-drift'];
+const PIPELINES = ['default', 'kalman-median', 'offset-only'];
 
-/** Shortest interval for servers that are not on this machine, seconds: NTP's usual shortest (2⁶, RFC 5905's MINPOLL 6). */
-const SHORTEST = 64;
-const DEMO_INTERVAL = 1;
 const DEMO_DURATION = 30;
 
 /** Errors are not scored before this, or the first quarter of a short run: the first questions follow quickly. Seconds. */
@@ -50,7 +43,21 @@ const WARM_UP = 10;
 const LINGER = 200;
 
 /** Options that a configuration answers itself. */
-const ANSWERED = ['server', 'pipeline', 'interval', 'sink', 'demo', 'http', 'dashboard'] as const;
+const ANSWERED = [
+  'server',
+  'pipeline',
+  'interval',
+  'maxInterval',
+  'nts',
+  'ca',
+  'keyFile',
+  'key',
+  'demo',
+  'validation',
+  'http',
+  'sink',
+  'dashboard',
+] as const;
 
 /** `escapement live`: pipelines on this machine's clock against real servers. */
 export async function live(config: string | undefined, options: LiveOptions): Promise<void> {
@@ -64,7 +71,12 @@ export async function live(config: string | undefined, options: LiveOptions): Pr
 /** A configuration is a scenario in the real world. */
 async function configured(file: string, options: LiveOptions): Promise<void> {
   const other = ANSWERED.find(name => options[name] !== undefined);
-  if (other !== undefined) throw new InputError(`--${other}`, `${file} says that`, 'leave out one of the two');
+  if (other !== undefined)
+    throw new InputError(
+      `--${other.replace(/[A-Z]/g, c => `-${c.toLowerCase()}`)}`,
+      `${file} says that`,
+      'leave out one of the two',
+    );
   const asked = options.for === undefined ? undefined : seconds('--for', options.for);
   const load = async (): Promise<LoadedScenario> => {
     const loaded = await openScenario(file, options.plugin);
@@ -106,7 +118,7 @@ function serviceOptions(options: LiveOptions): ServiceOptions {
 function ended({ summary, endedBy }: Served, { json }: LiveOptions): void {
   if (json) process.stdout.write(`${JSON.stringify(summary, null, 2)}\n`);
   if (endedBy === 'SIGINT') process.exitCode = 130;
-  else if (endedBy === undefined && !summary.interrupted && summary.exchanges.answered === 0) {
+  else if (endedBy === undefined && summary.exchanges.answered === 0) {
     process.stderr.write('escapement: live: no server gave a usable answer\n');
     process.exitCode = 1;
   }
@@ -124,22 +136,21 @@ function httpSink(where: string | true): object {
 
 async function byOptions(options: LiveOptions): Promise<void> {
   const asked = options.for === undefined ? undefined : seconds('--for', options.for);
-  const given = options.interval === undefined ? undefined : seconds('--interval', options.interval);
   if (options.demo && options.server !== undefined) {
     throw new InputError('--server', 'the demo brings its own servers', 'leave out --server or --demo');
   }
   const servers = options.server ?? POOL;
-  const interval = given ?? (options.demo ? DEMO_INTERVAL : SHORTEST);
-  if (!options.demo) checkEtiquette(servers, interval);
+  // What is wrong with the options is said before anything is started.
+  liveSource(servers, options);
   const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
   const pipelines = await namedPipelines(names, options.plugin);
-  const dashboard = options.dashboard === undefined ? undefined : dashboardSink(options.dashboard, options.http);
+  const http = httpOf(options);
   if (!options.demo && options.server === undefined) await expectInternet();
 
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
-    await watch(options, { servers: demo?.servers ?? servers, interval, pipelines, duration, dashboard }, demo);
+    await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration, http }, demo);
   } finally {
     demo?.close();
   }
@@ -148,53 +159,72 @@ async function byOptions(options: LiveOptions): Promise<void> {
 async function watch(
   options: LiveOptions,
   run: {
-    readonly servers: readonly string[];
-    readonly interval: number;
+    readonly source: object;
     readonly pipelines: readonly unknown[];
     readonly duration: number | undefined;
-    readonly dashboard: object | undefined;
+    readonly http: object | undefined;
   },
   demo: Demo | undefined,
 ): Promise<void> {
-  const { servers, interval, pipelines, duration, dashboard } = run;
+  const { source, pipelines, duration, http } = run;
   const { json, mcp } = options;
-  const sinks = [...(options.sink ?? []).map(sinkOf), ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : [])];
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
     warmup: Math.min(WARM_UP, (duration ?? Number.POSITIVE_INFINITY) / 4),
     world: { kind: 'real' },
-    sources: { ntp: { use: 'ntp', servers, poller: { use: 'fixed', interval } } },
+    sources: { ntp: source },
     pipelines,
-    sinks: [...viewOf(options, demo), ...sinks, ...(dashboard === undefined ? [] : [dashboard])],
+    sinks: [
+      ...viewOf(options, demo),
+      ...(http === undefined ? [] : [http]),
+      ...(options.sink ?? []).map(sinkOf),
+      ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : []),
+    ],
   });
   // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
-  if (demo !== undefined) (json || mcp ? process.stderr : process.stdout).write(`${demo.description}\n`);
+  const people = json || mcp ? process.stderr : process.stdout;
+  if (demo !== undefined) people.write(`${demo.description}\n`);
   const service = serviceOptions(options);
   const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
     ...service,
     extraSinks: [
       ...(service.extraSinks ?? []),
       ...(demo === undefined ? [] : [demo.judge]),
-      ...(dashboard === undefined
-        ? []
-        : [announcer(json || mcp || options.validation ? process.stderr : process.stdout)]),
+      ...(options.dashboard === undefined ? [] : [announcer(options.validation ? process.stderr : people)]),
     ],
   });
-  if (!json && !mcp && demo !== undefined && demo.judge.lines.length > 0) {
+  if (mcp) return;
+  if (!json && demo !== undefined && demo.judge.lines.length > 0) {
     process.stdout.write(`Against the time that the demo simulates:\n${demo.judge.lines.join('\n')}\n`);
   }
   ended(served, options);
 }
 
-/** The page and what it asks for, on loopback. */
-function dashboardSink(asked: string | true, http: string | true | undefined): object {
-  const port = asked === true ? undefined : Number(asked);
-  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
-    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(asked)}'`);
-  }
+/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
+function viewOf({ json, quiet, validation, mcp }: LiveOptions, demo: Demo | undefined): readonly object[] {
+  if (validation) return [{ use: 'validation-csv' }];
+  if (json || quiet) return [];
+  return [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
+}
+
+/** The HTTP server that was asked for, with the dashboard's page or without it. */
+function httpOf({ http, dashboard }: LiveOptions): object | undefined {
+  const sink = http === undefined ? undefined : httpSink(http);
+  if (dashboard === undefined) return sink;
   const page = join(packageRoot(), 'dist', 'web', 'dashboard.html');
-  return { ...httpSink(http ?? true), ...(port !== undefined && { port }), page };
+  const port = dashboard === true ? undefined : Number(dashboard);
+  if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port < 65536)) {
+    throw new InputError('--dashboard', `expected a port from 0 to 65535, found '${String(dashboard)}'`);
+  }
+  if (port !== undefined && sink !== undefined) {
+    throw new InputError(
+      '--dashboard',
+      'has no port of its own beside --http',
+      '--dashboard alone serves its page there',
+    );
+  }
+  return { use: 'http', ...sink, ...(port !== undefined && { port }), page };
 }
 
 /** Says where the page is once its server listens: the port may have been left to the system. */
@@ -205,25 +235,6 @@ function announcer(stream: NodeJS.WriteStream): Sink {
       if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
     },
   };
-}
-
-/** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
-function viewOf(options: LiveOptions, demo: Demo | undefined): readonly object[] {
-  const { json, mcp, quiet, validation, http, dashboard } = options;
-  const served = http === undefined || dashboard !== undefined ? [] : [httpSink(http)];
-  if (quiet) return served;
-  if (validation) return [{ use: 'validation-csv' }, ...served];
-  return [
-    ...(json ? [] : [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }]),
-    ...served,
-  ];
-}
-
-function seconds(option: string, value: string): number {
-  const parsed = parseQuantity(value, 'time');
-  if (typeof parsed === 'string') throw new InputError(option, parsed);
-  if (!(parsed > 0)) throw new InputError(option, `expected more than 0 s, found ${value}`);
-  return parsed;
 }
 
 /** A sink by its name, or as a scenario has it: NAME, or { use: NAME, … }. */
@@ -238,16 +249,4 @@ function sinkOf(text: string): unknown {
   const named = typeof sink === 'string' || (typeof sink === 'object' && sink !== null && 'use' in sink);
   if (!named) throw new InputError('--sink', wanted);
   return sink;
-}
-
-function checkEtiquette(servers: readonly string[], interval: number): void {
-  const hosts = servers.map(server => ({ server, ...parseServer(server, `--server ${server}`) }));
-  const foreign = hosts.find(({ host }) => !isLoopback(host));
-  if (interval < SHORTEST && foreign !== undefined) {
-    throw new InputError(
-      '--interval',
-      `expected at least ${SHORTEST} s, found ${formatDuration(interval)}: ${foreign.server} is not on this machine`,
-      'public servers are shared; shorter intervals are for servers on loopback',
-    );
-  }
 }

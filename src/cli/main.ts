@@ -79,14 +79,22 @@ program
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
   .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
-  .option('--interval <duration>', 'from question to question; left out: 64 s, the shortest but on loopback')
+  .option('--interval <duration>', 'from question to question, always; the shortest is 64 s, but on loopback')
+  .option(
+    '--max-interval <duration>',
+    'asks less often, up to this, while the clock is steady; left out: 64 s to 1024 s',
+  )
+  .option('--nts', 'the servers prove themselves by Network Time Security (RFC 8915)')
+  .option('--ca <file>', 'with --nts: the authorities to trust (PEM); left out: those that Node trusts')
+  .option('--key-file <file>', "symmetric keys in chrony's or ntpd's format")
+  .option('--key <number>', 'the key of --key-file that the servers prove themselves by')
+  .option('--http [[address:]port]', 'serve the time over HTTP; left out: not, without a port: 127.0.0.1:8623')
+  .option('--state <file>', 'keep what is learned here, and go on from it')
+  .option('--quiet', 'print events only')
   .option(
     '--sink <name|yaml...>',
     "who is told: sinks (escapement plugins sink), e.g. '{ use: ntp-server, port: 1123 }'",
   )
-  .option('--http [[address:]port]', 'serve the time over HTTP; left out: not, without a port: 127.0.0.1:8623')
-  .option('--state <file>', 'keep what is learned here, and go on from it')
-  .option('--quiet', 'print events only')
   .option('--dashboard [port]', 'serve a page that shows the run as it goes, on loopback (port 8623)')
   .option('--demo', 'start NTP servers on loopback, one of which lies, and ask them for half a minute')
   .option('--validation', "ChronoTick's log lines instead of ours and, with --out, its V3 rows")

@@ -92,7 +92,7 @@ export function speaksOnStdio(sinks: readonly PluginChoice[]): boolean {
 }
 
 /** A scenario's sink without what it prints for people: none, where it does nothing else. */
-function unprinted(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
+function silenced(sink: PluginChoice, hasFolder: boolean): readonly PluginChoice[] {
   if (sink.use === 'table' || (sink.use === 'log' && sink['to'] !== 'stderr')) return [];
   if (sink.use !== 'validation-csv') return [sink];
   return hasFolder ? [{ ...sink, print: false }] : [];
@@ -135,7 +135,7 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
       if (!chosen.has(use) && !(use === view && watched)) sinks.push(makeSink(use, undefined));
   }
   // Where standard output is one JSON document, or a protocol's, what a scenario would write there for people is left out.
-  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => unprinted(sink, output !== undefined)) };
+  const quiet = { ...scenario, sinks: scenario.sinks.flatMap(sink => silenced(sink, output !== undefined)) };
 
   const abort = new AbortController();
   const interrupt = (): void => abort.abort();

@@ -234,6 +234,41 @@ describe('refused, with exit code 2 and one line', () => {
       "--for: expected a time such as 64 s, 200 ms or 3 h, found 'ever'",
     ],
     ['the duration is nothing', ['--for', '0 s', '--server', '127.0.0.1'], '--for: expected more than 0 s, found 0 s'],
+    [
+      'the longest interval is under the shortest',
+      ['--server', '127.0.0.1', '--interval', '16 s', '--max-interval', '8 s'],
+      '--max-interval: expected at least 16 s, found 8 s',
+    ],
+    [
+      'the pool is to prove itself',
+      ['--nts'],
+      '--nts: has no meaning for servers of the public pool (name yours with --server)',
+    ],
+    [
+      'both proofs are wanted',
+      ['--server', 'a.example', '--nts', '--key', '1'],
+      '--key: expected one of --nts and --key, found both',
+    ],
+    [
+      'a key has no file',
+      ['--server', 'a.example', '--key', '1'],
+      '--key: expected --key-file FILE with it, found none',
+    ],
+    [
+      'a file of keys has no key',
+      ['--server', 'a.example', '--key-file', 'keys'],
+      '--key-file: expected --key NUMBER with it, found none',
+    ],
+    [
+      'a key is no number',
+      ['--server', 'a.example', '--key-file', 'keys', '--key', 'ten'],
+      "--key: expected the number of a key, found 'ten'",
+    ],
+    [
+      'authorities are named without NTS',
+      ['--server', 'a.example', '--ca', 'ca.pem'],
+      '--ca: says whom to trust with --nts, which is missing',
+    ],
     ['the interval is negative', ['--interval', '-1 s', '--demo'], '--interval: expected more than 0 s, found -1 s'],
     [
       'the server has no such port',

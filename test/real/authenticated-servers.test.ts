@@ -126,6 +126,16 @@ describe('against a real chronyd with NTS and keys (Debian’s chrony; fails in 
     expect(wrong.events).toContain(`others than its owner may use the keys of ${own} (mode 644): chmod 600 ${own}`);
   });
 
+  test.each([
+    ['--nts', () => ['--server', `localhost:${port}`, '--nts', '--ca', certificate]],
+    ['--key', () => ['--server', `127.0.0.1:${chronyd.port}`, '--key-file', keyFile, '--key', '10']],
+  ])('escapement live %s', async (_flag, options) => {
+    const { code, stdout } = await escapement(['live', ...options(), '--interval', '200ms', '--for', '2s', '--json']);
+    expect(code).toBe(0);
+    expect(exchanges(stdout).failed).toBe(0);
+    expect(exchanges(stdout).answered).toBeGreaterThan(4);
+  });
+
   /** A relay to chronyd that lets somebody tamper with what goes back. */
   async function relay(tamper: (reply: Buffer, earlier: readonly Buffer[]) => readonly Buffer[]) {
     const earlier: Buffer[] = [];

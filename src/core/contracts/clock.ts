@@ -63,11 +63,6 @@ export interface MachineClock extends Clock {
   readonly epoch: bigint;
   /** What is read, for the manifest and for people: e.g. "CLOCK_REALTIME and CLOCK_MONOTONIC_RAW through koffi". */
   readonly description: string;
-  /**
-   * What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0: so that other processes can say the same instant.
-   * Undefined where the counter is another clock, and before the first reading.
-   */
-  readonly counterOrigin?: bigint | undefined;
   /** Seconds that this machine has slept since it was started, in which its counter stood still; undefined if unknown. */
   slept?(): number | undefined;
   /** Whether the kernel says that somebody synchronises the system clock; undefined if unknown. */
@@ -79,6 +74,11 @@ export interface MachineClock extends Clock {
    * if it had not been asked. Before the first reading.
    */
   resume?(snapshot: Snapshot): string | undefined;
+  /**
+   * What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0: so that other processes can say the same instant.
+   * Undefined where the counter is another clock, and before the first reading.
+   */
+  readonly counterOrigin?: bigint | undefined;
 }
 
 export type ClockPlugin = ClockModel | MachineClock;

@@ -641,8 +641,8 @@ function realStage(
     known: undefined,
     reference: 'ntp',
     clock: clock.description,
-    counterOrigin: clock.counterOrigin,
     machine: clock,
+    counterOrigin: clock.counterOrigin,
     now: () => scheduler.time,
     readAt: counter => {
       const now = clock.read();

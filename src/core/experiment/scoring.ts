@@ -421,6 +421,7 @@ export class Scorer {
     return [
       sampleOf(BARE_CLOCK, bareTime(reading, this.level), undefined),
       ...this.pipelines.map(pipeline => sampleOf(pipeline.name, pipeline.tell(reading), pipeline.estimate)),
+      ...this.answers.map(answer => sampleOf(answer.name, answer.tell(reading), undefined)),
     ];
   }
 }

@@ -15,6 +15,7 @@ import type {
 import { measure } from '../contracts/index.js';
 import { guarded, InputError } from '../errors.js';
 import { formatTime } from '../quantity.js';
+import type { CommonPace } from './common-pace.js';
 import { type Credentials, type Drop, NO_CREDENTIALS, type SealedQuestion } from './credentials.js';
 import type { TurnJitter } from './jitter.js';
 import {
@@ -39,6 +40,8 @@ export interface AssociationOptions {
   readonly maxDistance: number;
   /** How much later than its turn a question comes. Left out: never. */
   readonly jitter?: TurnJitter;
+  /** Keeps the turns of several servers together. Left out: each has its own. */
+  readonly pace?: CommonPace;
   /** Told of replies that were dropped because they did not prove what they had to: the first, the tenth and so on. */
   readonly report?: (what: string) => void;
 }
@@ -158,7 +161,17 @@ export class Association {
   }
 
   private ask(): void {
-    this.schedule();
+    const wish = this.wish();
+    const { pace } = this.options;
+    if (pace === undefined) this.schedule(wish);
+    else {
+      // A silent server has no say in how often the others are asked, and is asked no more often than it should be.
+      const silent = this.missed >= PATIENCE;
+      pace.propose(this.nextDue, silent ? Number.POSITIVE_INFINITY : wish, (interval, leads) => {
+        const agreed = Number.isFinite(interval) ? interval : wish;
+        if (!this.stopped) this.schedule(silent ? Math.max(wish, agreed) : agreed, agreed, leads);
+      });
+    }
     this.inquire();
   }
 
@@ -219,7 +232,7 @@ export class Association {
     if (due < this.nextDue) this.repeat = scheduler.at(due, () => this.inquire());
   }
 
-  private schedule(): void {
+  private wish(): number {
     const interval = guarded(`${this.path}, poller`, () => this.poller.next(this.state()));
     if (!(interval > 0 && interval < Number.POSITIVE_INFINITY)) {
       throw new InputError(
@@ -227,7 +240,12 @@ export class Association {
         `the poller gave an interval of ${interval} s; expected a positive, finite number of seconds`,
       );
     }
-    this.interval = Math.max(this.floor, interval);
+    return Math.max(this.floor, interval);
+  }
+
+  private schedule(wanted: number, common = wanted, leads = true): void {
+    const { pace } = this.options;
+    this.interval = Math.max(this.floor, wanted);
     const late = this.options.jitter?.most(this.interval) ?? 0;
     const step = this.interval + late;
     this.nextDue += step;
@@ -235,6 +253,8 @@ export class Association {
     // that of the other servers.
     const soonest = this.world.scheduler.time + this.interval - Math.min(HICCUP, this.interval / 2);
     if (this.nextDue < soonest) this.nextDue += Math.ceil((soonest - this.nextDue) / step) * step;
+    if (leads && this.interval === common) pace?.follow(this.nextDue, step);
+    else if (pace !== undefined) this.nextDue = pace.align(this.nextDue);
     this.turn(this.nextDue + (this.options.jitter?.at(this.nextDue, late) ?? 0));
   }
 
@@ -344,8 +364,10 @@ export class Association {
   private kiss(question: Question, code: string): void {
     if (code === 'RATE') {
       this.floor = Math.min(SLOWEST_POLL, Math.max(this.floor, this.interval ?? 0) * 2);
-      this.nextDue = this.world.scheduler.time + this.floor;
-      this.turn(this.nextDue);
+      const { pace, jitter } = this.options;
+      const soonest = this.world.scheduler.time + this.floor;
+      this.nextDue = pace?.align(soonest) ?? soonest;
+      this.turn(this.nextDue + (jitter?.at(this.nextDue, jitter.most(this.floor)) ?? 0));
     } else if (code === 'DENY' || code === 'RSTR') {
       this.leave(question.to);
     }

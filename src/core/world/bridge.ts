@@ -16,7 +16,8 @@ function depthFor(negligible: number, deviation: (level: number) => number): num
  * whatever order.
  */
 export class BrownianBridge {
-  private readonly depth: number;
+  /** Standard deviation of the middle of what is left, halving by halving. */
+  private readonly spreads: Float64Array;
 
   /**
    * @param deviation of the process after 1 s
@@ -24,12 +25,13 @@ export class BrownianBridge {
    * @param negligible what may be left out, in the unit of the process
    */
   constructor(
-    private readonly deviation: number,
+    deviation: number,
     private readonly step: number,
     negligible: number,
   ) {
     // The standard deviation of a bridge's middle is σ√h/2.
-    this.depth = depthFor(negligible, level => (deviation * Math.sqrt(step * 2 ** -level)) / 2);
+    const depth = depthFor(negligible, level => (deviation * Math.sqrt(step * 2 ** -level)) / 2);
+    this.spreads = Float64Array.from({ length: depth }, (_, level) => deviation * Math.sqrt((step * 2 ** -level) / 4));
   }
 
   /** The process at `within` seconds after the cell's start, where it goes from `low` to `high`. */
@@ -37,8 +39,9 @@ export class BrownianBridge {
     let size = this.step;
     let at = within;
     let node = 1;
-    for (let depth = 0; depth < this.depth && at > 0; depth++) {
-      const middle = (low + high) / 2 + this.deviation * Math.sqrt(size / 4) * hashedNormal(hash, node);
+    const { spreads } = this;
+    for (let depth = 0; depth < spreads.length && at > 0; depth++) {
+      const middle = (low + high) / 2 + spreads[depth]! * hashedNormal(hash, node);
       size /= 2;
       node *= 2;
       if (at < size) high = middle;
@@ -52,11 +55,11 @@ export class BrownianBridge {
   }
 }
 
-/** Where an integrated Wiener process is at both ends of a cell. */
+/** Where an integrated Wiener process (the phase) is at both ends of a cell. */
 export interface WalkEnds {
-  readonly phase: number;
+  readonly start: number;
   readonly frequency: number;
-  readonly phaseEnd: number;
+  readonly end: number;
   readonly frequencyEnd: number;
 }
 
@@ -80,7 +83,7 @@ export class IntegratedBridge {
 
   /** The integral at `within` seconds after the cell's start. */
   at(within: number, ends: WalkEnds, hash: number): number {
-    let { phase: x0, frequency: y0, phaseEnd: x1, frequencyEnd: y1 } = ends;
+    let { start: x0, frequency: y0, end: x1, frequencyEnd: y1 } = ends;
     let size = this.step;
     let at = within;
     let node = 1;

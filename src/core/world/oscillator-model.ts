@@ -5,7 +5,7 @@ import type { PluginChoice } from '../plugin/registry.js';
 import type { PluginFactory } from '../plugin/tokens.js';
 import { ratio, time } from '../quantity.js';
 import { BrownianBridge, IntegratedBridge } from './bridge.js';
-import { type Cell, Lattice } from './lattice.js';
+import { AHEAD, type Cell, Lattice } from './lattice.js';
 import { mix } from './random.js';
 
 /** Options that every simulated clock has. */
@@ -87,10 +87,13 @@ export class OscillatorModel implements ClockModel {
   readonly world = 'simulated';
   readonly granularity: number;
 
-  private readonly lattice: Lattice<OwnCell> | undefined;
+  private readonly lattice: Lattice | undefined;
   private readonly white: BrownianBridge;
   private readonly walk: IntegratedBridge;
   private readonly salt: number;
+  /** Noise at the whole seconds from `sumsFrom` on; undefined where a part cannot say it ahead. */
+  private readonly sums: Float64Array | undefined;
+  private sumsFrom = Number.NEGATIVE_INFINITY;
   private lastTime = Number.NaN;
   private lastNoise = 0;
 
@@ -105,17 +108,22 @@ export class OscillatorModel implements ClockModel {
     this.white = new BrownianBridge(whiteFm, 1, negligible);
     this.walk = new IntegratedBridge(wander, 1, negligible);
     this.salt = stream.uint32();
+    if (parts.every(part => part.addPhases !== undefined)) this.sums = new Float64Array(AHEAD);
     if (whiteFm === 0 && wander === 0) return;
-    this.lattice = new Lattice(1, this.salt, emptyCell, (cell, before) => {
+    this.lattice = new Lattice(1, this.salt, (cell, before) => {
       cell.white = before?.whiteEnd ?? 0;
-      cell.phase = before?.phaseEnd ?? 0;
+      cell.start = before?.end ?? 0;
       cell.frequency = before?.frequencyEnd ?? 0;
       cell.whiteEnd = whiteFm === 0 ? 0 : cell.white + whiteFm * stream.normal();
-      if (wander === 0) return;
+      if (wander === 0) {
+        cell.end = 0;
+        cell.frequencyEnd = 0;
+        return;
+      }
       const first = stream.normal();
       const second = stream.normal();
       cell.frequencyEnd = cell.frequency + wander * first;
-      cell.phaseEnd = cell.phase + cell.frequency + wander * (first / 2 + second / Math.sqrt(12));
+      cell.end = cell.start + cell.frequency + wander * (first / 2 + second / Math.sqrt(12));
     });
   }
 
@@ -147,31 +155,32 @@ export class OscillatorModel implements ClockModel {
   }
 
   private noise(t: number): number {
+    const { sums } = this;
+    if (sums !== undefined && t >= this.sumsFrom && Number.isInteger(t)) {
+      if (t >= this.sumsFrom + AHEAD) this.sumUp(sums, t);
+      return sums[t - this.sumsFrom]!;
+    }
     let noise = this.lattice === undefined ? 0 : this.own(this.lattice.at(t), t);
     const { parts } = this;
     for (let i = 0; i < parts.length; i++) noise += parts[i]!.phase(t);
     return noise;
   }
 
-  private own(cell: OwnCell, t: number): number {
+  /** Most readings are at whole seconds, where truth is sampled: one part after another makes a minute of them. */
+  private sumUp(sums: Float64Array, from: number): void {
+    this.sumsFrom = from;
+    sums.fill(0);
+    if (this.lattice !== undefined) {
+      for (let i = 0; i < AHEAD; i++) sums[i] = this.own(this.lattice.at(from + i), from + i);
+    }
+    for (const part of this.parts) part.addPhases!(from, sums);
+  }
+
+  private own(cell: Cell, t: number): number {
     const within = t - cell.k;
-    if (within === 0) return cell.white + cell.phase;
+    if (within === 0) return cell.white + cell.start;
     return (
       this.white.at(within, cell.white, cell.whiteEnd, cell.hash) + this.walk.at(within, cell, cell.hash ^ 0x2545f491)
     );
   }
-}
-
-/** State at both ends of one second: white-FM phase, and phase and frequency of the random walk. */
-interface OwnCell extends Cell {
-  white: number;
-  whiteEnd: number;
-  phase: number;
-  frequency: number;
-  phaseEnd: number;
-  frequencyEnd: number;
-}
-
-function emptyCell(): OwnCell {
-  return { k: 0, hash: 0, white: 0, whiteEnd: 0, phase: 0, frequency: 0, phaseEnd: 0, frequencyEnd: 0 };
 }

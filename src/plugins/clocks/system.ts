@@ -85,14 +85,14 @@ export class SystemClock implements MachineClock {
     this.description = this.raw.description;
   }
 
-  get counterOrigin(): bigint | undefined {
-    const { name, counterOrigin } = this.raw;
-    if (name !== 'koffi' || this.alignment === undefined) return undefined;
-    return BigInt(counterOrigin) * BigInt(SECOND) - BigInt(this.alignment);
-  }
-
   get epoch(): bigint {
     return BigInt(this.epochSeconds) * BigInt(SECOND);
+  }
+
+  get counterOrigin(): bigint | undefined {
+    const { counterOrigin, name } = this.raw;
+    if (name !== 'koffi' || this.alignment === undefined) return undefined;
+    return BigInt(counterOrigin) * BigInt(SECOND) - BigInt(this.alignment);
   }
 
   read(): ClockReading {

@@ -42,6 +42,10 @@ export class Ageing implements NoisePart {
     return rate * settling * settling * integral;
   }
 
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
+  }
+
   frequency(t: number): number {
     const { rate, settling } = this;
     return settling === undefined ? rate * t : rate * settling * Math.log1p(t / settling);

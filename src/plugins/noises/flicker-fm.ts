@@ -4,15 +4,10 @@ import type { NoisePart } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Streams } from '../../core/plugin/tokens.js';
 import { FlickerSeries } from '../../core/world/flicker.js';
-import { type Cell, Lattice } from '../../core/world/lattice.js';
+import { Lattice } from '../../core/world/lattice.js';
 import { levelOf, noiseOptions } from '../../core/world/noise-level.js';
 
 const Options = noiseOptions(-1, 'dimensionless');
-
-interface FlickerCell extends Cell {
-  start: number;
-  frequency: number;
-}
 
 /**
  * Flicker frequency noise: σ_y(τ) = √(2 ln 2·h₋₁), the same at every τ from the lattice's step on. The series holds the
@@ -26,7 +21,7 @@ interface FlickerCell extends Cell {
   example: { adev: '1e-11' },
 })
 export class FlickerFm implements NoisePart {
-  private readonly lattice: Lattice<FlickerCell>;
+  private readonly lattice: Lattice;
 
   constructor(@inject(PluginOptions) options: z.output<typeof Options>, @inject(Streams) streams: Streams) {
     const stream = streams('noise');
@@ -34,20 +29,19 @@ export class FlickerFm implements NoisePart {
     const h = levelOf(-1, options);
     // ADEV² is half the mean square of the difference of neighbouring means.
     const series = new FlickerSeries(h, { order: 1, meanSquare: 4 * Math.LN2 * h }, () => stream.normal());
-    this.lattice = new Lattice(
-      step,
-      stream.uint32(),
-      () => ({ k: 0, hash: 0, start: 0, frequency: 0 }),
-      (cell, before) => {
-        cell.start = before === undefined ? 0 : before.start + before.frequency * step;
-        cell.frequency = series.next();
-      },
-    );
+    this.lattice = new Lattice(step, stream.uint32(), (cell, before) => {
+      cell.start = before === undefined ? 0 : before.start + before.frequency * step;
+      cell.frequency = series.next();
+    });
   }
 
   phase(t: number): number {
     const cell = this.lattice.at(t);
     return cell.start + cell.frequency * (t - cell.k * this.lattice.step);
+  }
+
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(t: number): number {

@@ -5,16 +5,11 @@ import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Streams } from '../../core/plugin/tokens.js';
 import { StationaryBridge } from '../../core/world/bridge.js';
 import { FlickerSeries } from '../../core/world/flicker.js';
-import { type Cell, Lattice } from '../../core/world/lattice.js';
+import { Lattice } from '../../core/world/lattice.js';
 import { levelOf, noiseOptions } from '../../core/world/noise-level.js';
 import { powerLawLevel } from '../../core/world/power-law.js';
 
 const Options = noiseOptions(1, '1/Hz²');
-
-interface PhaseCell extends Cell {
-  start: number;
-  end: number;
-}
 
 /**
  * Flicker phase noise of the bandwidth f_h = 1/(2·step): σ_y(τ)² = h₁·(1.038 + 3·ln(2π·f_h·τ))/(4π²τ²). Between the
@@ -28,7 +23,7 @@ interface PhaseCell extends Cell {
   example: { adev: '1e-11' },
 })
 export class FlickerPm implements NoisePart {
-  private readonly lattice: Lattice<PhaseCell>;
+  private readonly lattice: Lattice;
   private readonly bridge: StationaryBridge;
 
   constructor(@inject(PluginOptions) options: z.output<typeof Options>, @inject(Streams) streams: Streams) {
@@ -40,21 +35,20 @@ export class FlickerPm implements NoisePart {
     const series = new FlickerSeries(h / (4 * Math.PI ** 2), { order: 2, meanSquare }, () => stream.normal());
     const variance = series.covariance(0);
     this.bridge = new StationaryBridge(variance > 0 ? series.covariance(1) / variance : 0, step);
-    this.lattice = new Lattice(
-      step,
-      stream.uint32(),
-      () => ({ k: 0, hash: 0, start: 0, end: 0 }),
-      (cell, before) => {
-        cell.start = before?.end ?? series.next();
-        cell.end = series.next();
-      },
-    );
+    this.lattice = new Lattice(step, stream.uint32(), (cell, before) => {
+      cell.start = before?.end ?? series.next();
+      cell.end = series.next();
+    });
   }
 
   phase(t: number): number {
     const cell = this.lattice.at(t);
     const within = t - cell.k * this.lattice.step;
     return within <= 0 ? cell.start : this.bridge.at(within, cell.start, cell.end);
+  }
+
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(): number {

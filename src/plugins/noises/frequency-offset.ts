@@ -21,6 +21,10 @@ export class FrequencyOffset implements NoisePart {
     return this.options.by * t;
   }
 
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
+  }
+
   frequency(): number {
     return this.options.by;
   }

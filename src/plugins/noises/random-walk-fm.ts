@@ -4,17 +4,10 @@ import type { NoisePart } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Streams } from '../../core/plugin/tokens.js';
 import { IntegratedBridge } from '../../core/world/bridge.js';
-import { type Cell, Lattice } from '../../core/world/lattice.js';
+import { Lattice } from '../../core/world/lattice.js';
 import { levelOf, noiseOptions } from '../../core/world/noise-level.js';
 
 const Options = noiseOptions(-2, 'Hz');
-
-interface WalkCell extends Cell {
-  phase: number;
-  frequency: number;
-  phaseEnd: number;
-  frequencyEnd: number;
-}
 
 /**
  * Random-walk frequency noise: dy = w·dW with w² = 2π²·h₋₂, so σ_y(τ) = w·√(τ/3). Per lattice step h the frequency
@@ -29,7 +22,7 @@ interface WalkCell extends Cell {
   example: { adev: '1e-11' },
 })
 export class RandomWalkFm implements NoisePart {
-  private readonly lattice: Lattice<WalkCell>;
+  private readonly lattice: Lattice;
   private readonly bridge: IntegratedBridge;
 
   constructor(@inject(PluginOptions) options: z.output<typeof Options>, @inject(Streams) streams: Streams) {
@@ -38,25 +31,24 @@ export class RandomWalkFm implements NoisePart {
     const deviation = Math.PI * Math.sqrt(2 * levelOf(-2, options));
     const gain = deviation * Math.sqrt(step);
     this.bridge = new IntegratedBridge(deviation, step, options.negligible);
-    this.lattice = new Lattice(
-      step,
-      stream.uint32(),
-      () => ({ k: 0, hash: 0, phase: 0, frequency: 0, phaseEnd: 0, frequencyEnd: 0 }),
-      (cell, before) => {
-        cell.phase = before?.phaseEnd ?? 0;
-        cell.frequency = before?.frequencyEnd ?? 0;
-        const first = stream.normal();
-        const second = stream.normal();
-        cell.frequencyEnd = cell.frequency + gain * first;
-        cell.phaseEnd = cell.phase + step * (cell.frequency + gain * (first / 2 + second / Math.sqrt(12)));
-      },
-    );
+    this.lattice = new Lattice(step, stream.uint32(), (cell, before) => {
+      cell.start = before?.end ?? 0;
+      cell.frequency = before?.frequencyEnd ?? 0;
+      const first = stream.normal();
+      const second = stream.normal();
+      cell.frequencyEnd = cell.frequency + gain * first;
+      cell.end = cell.start + step * (cell.frequency + gain * (first / 2 + second / Math.sqrt(12)));
+    });
   }
 
   phase(t: number): number {
     const cell = this.lattice.at(t);
     const within = t - cell.k * this.lattice.step;
-    return within <= 0 ? cell.phase : this.bridge.at(within, cell, cell.hash);
+    return within <= 0 ? cell.start : this.bridge.at(within, cell, cell.hash);
+  }
+
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(t: number): number {

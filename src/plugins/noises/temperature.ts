@@ -8,7 +8,7 @@ import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { InputFolder, Streams } from '../../core/plugin/tokens.js';
 import { duration, ratio, time } from '../../core/quantity.js';
-import { type Cell, Lattice } from '../../core/world/lattice.js';
+import { Lattice } from '../../core/world/lattice.js';
 
 const kelvin = (description: string) => z.number().meta({ description });
 
@@ -74,14 +74,6 @@ const Options = z.strictObject({
   step: duration('The lattice on which temperature is followed; in between the frequency is linear.').prefault('10 s'),
 });
 
-interface ThermalCell extends Cell {
-  ambient: number;
-  heat: number;
-  start: number;
-  frequency: number;
-  frequencyEnd: number;
-}
-
 /** How many time constants of the past are lived through before a run starts. */
 const PAST = 8;
 
@@ -103,7 +95,7 @@ const PAST = 8;
   options: Options,
 })
 export class Temperature implements NoisePart {
-  private readonly lattice: Lattice<ThermalCell>;
+  private readonly lattice: Lattice;
 
   constructor(
     @inject(PluginOptions) private readonly options: z.output<typeof Options>,
@@ -120,7 +112,6 @@ export class Temperature implements NoisePart {
     this.lattice = new Lattice(
       step,
       0,
-      () => ({ k: 0, hash: 0, ambient: 0, heat: 0, start: 0, frequency: 0, frequencyEnd: 0 }),
       (cell, before) => {
         const t = cell.k * step;
         const now = around(t);
@@ -143,6 +134,10 @@ export class Temperature implements NoisePart {
     const within = t - cell.k * this.options.step;
     const bend = (cell.frequencyEnd - cell.frequency) / (2 * this.options.step);
     return cell.start + within * (cell.frequency + bend * within);
+  }
+
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(t: number): number {

@@ -4,16 +4,11 @@ import type { NoisePart } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Streams } from '../../core/plugin/tokens.js';
 import { StationaryBridge } from '../../core/world/bridge.js';
-import { type Cell, Lattice } from '../../core/world/lattice.js';
+import { Lattice } from '../../core/world/lattice.js';
 import { levelOf, noiseOptions } from '../../core/world/noise-level.js';
 import { powerLawStepVariance } from '../../core/world/power-law.js';
 
 const Options = noiseOptions(2, '1/Hz³');
-
-interface PhaseCell extends Cell {
-  start: number;
-  end: number;
-}
 
 /**
  * White phase noise of the bandwidth f_h = 1/(2·step): independent values on the lattice, σ_x² = h₂·f_h/(4π²), and
@@ -27,7 +22,7 @@ interface PhaseCell extends Cell {
   example: { adev: '1e-11' },
 })
 export class WhitePm implements NoisePart {
-  private readonly lattice: Lattice<PhaseCell>;
+  private readonly lattice: Lattice;
   private readonly bridge: StationaryBridge;
 
   constructor(@inject(PluginOptions) options: z.output<typeof Options>, @inject(Streams) streams: Streams) {
@@ -35,21 +30,20 @@ export class WhitePm implements NoisePart {
     const { step } = options;
     const deviation = Math.sqrt(powerLawStepVariance(2, levelOf(2, options), step));
     this.bridge = new StationaryBridge(0, step);
-    this.lattice = new Lattice(
-      step,
-      stream.uint32(),
-      () => ({ k: 0, hash: 0, start: 0, end: 0 }),
-      (cell, before) => {
-        cell.start = before?.end ?? deviation * stream.normal();
-        cell.end = deviation * stream.normal();
-      },
-    );
+    this.lattice = new Lattice(step, stream.uint32(), (cell, before) => {
+      cell.start = before?.end ?? deviation * stream.normal();
+      cell.end = deviation * stream.normal();
+    });
   }
 
   phase(t: number): number {
     const cell = this.lattice.at(t);
     const within = t - cell.k * this.lattice.step;
     return within <= 0 ? cell.start : this.bridge.at(within, cell.start, cell.end);
+  }
+
+  addPhases(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(): number {

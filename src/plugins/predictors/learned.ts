@@ -25,6 +25,10 @@ const Options = z.strictObject({
     card: 'clock-gru',
     timeLimit: '200 ms',
   }),
+  gate: z.boolean().default(true).meta({
+    description:
+      'Tell the classical estimate for as long as the learned one has scored worse; false shows what that is worth.',
+  }),
 });
 
 /**
@@ -58,7 +62,7 @@ export class LearnedPredictor implements Predictor {
   private readonly failed = new Map<string, number>();
 
   constructor(
-    @inject(PluginOptions) options: z.output<typeof Options>,
+    @inject(PluginOptions) private readonly options: z.output<typeof Options>,
     @inject(PluginFactory) make: PluginFactory,
     @inject(Report) private readonly report: Report,
   ) {
@@ -97,7 +101,7 @@ export class LearnedPredictor implements Predictor {
     const last = news.at(-1);
     if (last === undefined) return undefined;
     this.newest = last.exchange;
-    this.estimator ??= new LearnedEstimator(axis, this.report);
+    this.estimator ??= new LearnedEstimator(axis, this.report, this.options.gate);
     let question: Question | undefined;
     for (const measurement of news) question = this.estimator.take(measurement) ?? question;
     return question;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type Poller, type Source, type SourceEvent, World } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { Association, type AssociationOptions } from '../../core/ntp/association.js';
+import { CommonPace } from '../../core/ntp/common-pace.js';
 import { CourteousPoller } from '../../core/ntp/courtesy.js';
 import { TurnJitter } from '../../core/ntp/jitter.js';
 import { findKey } from '../../core/ntp/key-file.js';
@@ -57,6 +58,14 @@ const Options = z.strictObject({
     'How much later than its turn a question may come, at most a fiftieth of the interval: drawn anew for each turn, so ' +
       'that clients do not keep step. Left out: 1 s in the real world, none in a simulated one.',
   ).optional(),
+  together: z
+    .boolean()
+    .default(false)
+    .meta({
+      description:
+        'All servers are asked at the same time, at the shortest interval that the poller of any of them calls for, so that ' +
+        'every round holds them all.',
+    }),
   mine: z.boolean().default(false).meta({
     description: 'Real servers of your own: they may be asked more often than one may ask those of others.',
   }),
@@ -101,6 +110,7 @@ export class NtpSource implements Source {
       timeout,
       maxDistance,
       report,
+      ...(options.together && { pace: new CommonPace(world.scheduler) }),
       ...(jitter > 0 && { jitter: new TurnJitter(jitter, world.random(`${part}/jitter`)) }),
     };
     this.associations = servers.map(({ server, nts, key }, index) => {

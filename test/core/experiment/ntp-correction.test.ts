@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { stringify } from 'yaml';
 import { parseScenario } from '../../../src/cli/scenario-files.js';
 import type { PipelineSummary } from '../../../src/core/contracts/index.js';
@@ -80,6 +80,11 @@ describe('the design document’s ntp_correction block, pasted into a pipeline',
       /^pasted\.yaml:11 pipelines\[0\]\.ntp_correction.*uncertainty_treshold/,
     );
   });
+});
+
+test('docs/methods.md shows the block that is tested here', () => {
+  const page = readFileSync(new URL('../../../docs/methods.md', import.meta.url), 'utf8');
+  expect(page).toContain(BLOCK.trim().replaceAll(/^ +$/gm, ''));
 });
 
 describe('the block at the top of a scenario', () => {

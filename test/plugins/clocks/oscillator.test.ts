@@ -155,8 +155,8 @@ describe('the noise of an oscillator', () => {
 
   test('does not go back: who asks for what has passed is told so', () => {
     const model = oscillator(noisy);
-    model.phase(100);
-    expect(() => model.phase(50)).toThrow(/was asked for 50 s, but has gone on to 100 s/);
+    model.phase(300);
+    expect(() => model.phase(50)).toThrow(/was asked for 50 s, but has gone on to \d+ s/);
   });
 });
 

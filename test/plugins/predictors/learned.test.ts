@@ -15,12 +15,12 @@ import { runYaml, type Told } from '../../support/run-yaml.js';
 const fixtures = fileURLToPath(new URL('../../fixtures/models/', import.meta.url));
 const card = (name: string): string => join(fixtures, `${name}.json`);
 
-/** Three hours of a clock across the internet: the default estimator beside `learned` with a model. */
-const played = (path: string): Promise<Told> =>
+/** A clock across the internet for some hours: the default estimator beside `learned` with a model. */
+const played = (path: string, duration = '3 h'): Promise<Told> =>
   runYaml(
     {
       name: 'learned',
-      duration: '3 h',
+      duration,
       sampling: { interval: '60 s' },
       world: {
         clock: { use: 'oscillator', frequencyError: '20 ppm', wander: 1e-9 },
@@ -120,7 +120,7 @@ describe('the learned predictor', () => {
   });
 
   test('shuts the gate on a model that is always wrong', async () => {
-    const run = await played(card('correction-biased'));
+    const run = await played(card('correction-biased'), '12 h');
     expect(whys(run)).toMatch('the learned correction has scored worse');
     const [, learned] = run.summary.pipelines.filter(({ name }) => name !== 'bare-clock');
     expect(learned!.name).toBe('learned');

@@ -168,3 +168,63 @@ describe('the fixed poller', () => {
     expect(poller.next({ missed: 0, reach: 0, interval: undefined, last: undefined, sent: 0, floor: 0 })).toBe(1);
   });
 });
+
+describe('servers that are asked together', () => {
+  const adaptive = { use: 'rfc5905', min: '16 s', max: '256 s', burst: 4 };
+
+  /** Of each server, when it was asked, as the number of a time at which any was. */
+  const rounds = (record: Record, servers: readonly string[]): readonly (readonly number[])[] => {
+    const times = [...new Set(servers.flatMap(server => rounded(record.sentTo(server))))].sort((a, b) => a - b);
+    return servers.map(server => rounded(record.sentTo(server)).map(t => times.indexOf(t)));
+  };
+
+  test('keep step while their pollers lengthen the interval, at the pace of the one that wants it shortest', async () => {
+    const record = await observe({
+      // One of them is too noisy to be asked rarely.
+      servers: [{ name: 'a' }, { name: 'b' }, { name: 'c', timeError: '1 ms' }],
+      source: { poller: adaptive, together: true },
+      duration: '4 h',
+    });
+    const [a, b, c] = rounds(record, ['a', 'b', 'c']);
+    expect(a).toEqual(b);
+    expect(a).toEqual(c);
+    const sent = record.sentTo('a');
+    const gaps = sent.slice(1).map((t, i) => Math.round(t - sent[i]!));
+    expect(gaps.slice(0, 3)).toEqual([2, 2, 2]);
+    expect(gaps[3]).toBe(16);
+    expect(gaps.at(-1)).toBe(256);
+    expect(gaps.slice(3).every((gap, i) => i === 0 || gap >= gaps[i + 2]!)).toBe(true);
+    expect(record.rounds.every(({ verdicts }) => verdicts.length === 3)).toBe(true);
+  });
+
+  test('a silent one neither hurries nor delays the others, and is asked in their rounds when it is asked', async () => {
+    const record = await observe({
+      servers: [{ name: 'a' }, { name: 'b' }, { name: 'silent', loss: '100 %' }],
+      source: { poller: adaptive, together: true },
+      duration: '4 h',
+    });
+    const [a, b, silent] = rounds(record, ['a', 'b', 'silent']);
+    expect(a).toEqual(b);
+    expect(silent!.every(index => a!.includes(index))).toBe(true);
+    const sent = record.sentTo('a');
+    expect(Math.round(sent.at(-1)! - sent.at(-2)!)).toBe(256);
+  });
+
+  test('one that says RATE is asked more rarely, in rounds of the others', async () => {
+    const record = await observe({
+      servers: [{ name: 'a' }, { name: 'b' }, { name: 'rate', stratum: 0, leap: 3, referenceId: 'RATE' }],
+      source: { poller: { use: 'fixed', interval: '16 s', burst: 1 }, together: true },
+      duration: '2 h',
+    });
+    const [a, b, rate] = rounds(record, ['a', 'b', 'rate']);
+    expect(a).toEqual(b);
+    expect(a!.length).toBe(450);
+    expect(rate!.every(index => a!.includes(index))).toBe(true);
+    const gaps = record
+      .sentTo('rate')
+      .slice(1)
+      .map((at, i) => at - record.sentTo('rate')[i]!);
+    expect(rate!.length).toBeLessThan(12);
+    for (const [i, gap] of gaps.entries()) expect(gap).toBeGreaterThanOrEqual(16 * 2 ** (i + 1) - 1e-6);
+  });
+});
