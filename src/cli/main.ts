@@ -78,7 +78,7 @@ program
   .argument('[config]', 'a scenario in the real world (YAML) instead of the options; read again when it changes')
   .option('--server <server...>', 'HOST[:PORT] of servers to ask; left out: four of pool.ntp.org')
   .option('--for <duration>', 'how long, e.g. 10 min; left out: until Ctrl-C')
-  .option('--pipeline <name|file...>', 'pipelines to run; left out: kalman-median, offset-only, kalman-drift')
+  .option('--pipeline <name|file...>', 'pipelines to run; left out: default, kalman-median, offset-only, kalman-drift')
   .option('--interval <duration>', 'from question to question, always; the shortest is 64 s, but on loopback')
   .option(
     '--max-interval <duration>',
