@@ -20,6 +20,7 @@ export { formatTime } from './core/quantity.js';
 export { randomStream } from './core/world/random.js';
 export { RealtimeScheduler } from './core/world/realtime-scheduler.js';
 export { LinuxSockets } from './platform/linux-socket.js';
+export { SharedRecord } from './platform/shared-record.js';
 export { SystemClock } from './plugins/clocks/system.js';
 export { UdpNetwork } from './plugins/networks/udp.js';
 export { NtpServer } from './plugins/sinks/ntp-server.js';

@@ -20,8 +20,8 @@ const Options = z.strictObject({
 
 /**
  * A record of the time in shared memory for programs on this machine: the corrected time as a line over the machine's
- * counter, with bounds and how they grow, under a sequence lock. Readers compute the time themselves, in less than a
- * microsecond and without asking anybody: `EscapementClient` does, and docs/connect.md has the layout for others.
+ * counter, with bounds and how they grow, under a sequence lock. Readers compute the time themselves, in a
+ * microsecond or two and without asking anybody: `EscapementClient` does, and docs/connect.md has the layout for others.
  */
 @plugin({
   kind: 'sink',
