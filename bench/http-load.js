@@ -22,6 +22,9 @@ const CONNECTIONS = 128;
 const LIMITS = { p99: 5e-3, ratio: 3 };
 const here = fileURLToPath(new URL('.', import.meta.url));
 
+/** The first answer that was not a time, for the message. */
+let firstBad;
+
 /** One connection that is kept, and answers one request at a time. */
 class Client {
   constructor(port, done) {
@@ -39,6 +42,7 @@ class Client {
       const whole = head + 4 + length;
       if (this.left.length < whole) return;
       const ok = this.left.startsWith('HTTP/1.1 200') && this.left.includes('"synchronised":true', head);
+      if (!ok && firstBad === undefined) firstBad = this.left.slice(0, 300);
       this.left = this.left.slice(whole);
       done(this, ok ? undefined : new Error('not a time'));
     });
@@ -192,7 +196,10 @@ try {
 const micro = seconds => `${(1e6 * seconds).toFixed(2)} µs`;
 if (result !== undefined) {
   const { requests, idle, loaded, ratio } = result;
-  if (requests.errors > 0) failures.push(`${requests.errors} requests had no good answer`);
+  if (requests.errors > 0)
+    failures.push(
+      `${requests.errors} requests had no good answer${firstBad === undefined ? '' : `, the first: ${firstBad}`}`,
+    );
   if (!(requests.p99 <= LIMITS.p99)) failures.push(`p99 ${(1000 * requests.p99).toFixed(2)} ms, limit 5 ms`);
   if (!(ratio <= LIMITS.ratio)) failures.push(`the pipeline's p99 is ${ratio.toFixed(2)} × idle, limit 3`);
   if (values.json) process.stdout.write(`${JSON.stringify({ ...result, failures }, null, 2)}\n`);

@@ -14,4 +14,4 @@ draw train 2600 0.12
 draw train-2 2400 0.08
 train() { "$python" models/train/train.py --validation "$work/valid" --data "$work/train" "$@"; }
 train --out "$work/first.onnx" --steps 4819 --log models/train/first.log
-train --data "$work/train-2" --start "$work/first.onnx" --rate 0.0015 --seed 2 --steps 5930 --out models/clock-gru.onnx
+train --data "$work/train-2" --start "$work/first.onnx" --rate 0.0015 --seed 2 --steps 5878 --out models/clock-gru.onnx

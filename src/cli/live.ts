@@ -32,7 +32,9 @@ export interface LiveOptions extends AskingOptions {
 const POOL = ['0.pool.ntp.org', '1.pool.ntp.org', '2.pool.ntp.org', '3.pool.ntp.org'];
 
 /** The first one's verdicts are what the live view shows of a round. */
-const PIPELINES = ['default', 'kalman-median', 'offset-only'];
+const PIPELINES = ['default', 'kalman-median', 'offset-only', 'kalman-drift'];
+/** ChronoTick's log has the MAD of the servers about their median. */
+const VOTING_FIRST = ['kalman-median', 'default', 'offset-only', 'kalman-drift'];
 
 const DEMO_DURATION = 30;
 
@@ -142,7 +144,7 @@ async function byOptions(options: LiveOptions): Promise<void> {
   const servers = options.server ?? POOL;
   // What is wrong with the options is said before anything is started.
   liveSource(servers, options);
-  const names = options.pipeline === undefined ? PIPELINES : options.pipeline;
+  const names = options.pipeline ?? (options.validation ? VOTING_FIRST : PIPELINES);
   const pipelines = await namedPipelines(names, options.plugin);
   const http = httpOf(options);
   if (!options.demo && options.server === undefined) await expectInternet();

@@ -12,11 +12,11 @@ import { TaskHeap } from '../core/world/task-heap.js';
 import { UdpNetwork } from '../plugins/networks/udp.js';
 import { listenUdp } from '../plugins/sinks/ntp-server.js';
 import { Alarm } from './alarm.js';
-import { durationOf, ending, portOf } from './serve.js';
+import { durationOf, ending, placesFor, portOf } from './serve.js';
 
 export interface RelayOptions {
   readonly upstream: readonly string[];
-  readonly address?: string;
+  readonly address?: readonly string[];
   readonly port?: string;
   readonly for?: string;
   readonly every?: string;
@@ -65,7 +65,7 @@ const SILENT = 3;
 
 /** `escapement relay`: forwards NTP clients' questions to servers that they have no route to. */
 export async function relay(options: RelayOptions): Promise<void> {
-  const { address = '127.0.0.1', json } = options;
+  const { address = ['127.0.0.1'], json } = options;
   const port = portOf('--port', options.port ?? '0');
   const duration = options.for === undefined ? undefined : durationOf('--for', options.for);
   const limits = {
@@ -74,16 +74,16 @@ export async function relay(options: RelayOptions): Promise<void> {
   };
   const faults = faultsOf(options);
   const people = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
+  const places = placesFor(address, port, options.upstream.length);
   const relays: Relay[] = [];
   try {
     for (const [index, upstream] of options.upstream.entries()) {
       const random = randomStream(options.seed ?? '1', `relay/${upstream}`);
-      const where = { address, port: port === 0 ? 0 : port + index };
-      relays.push(await Relay.start(upstream, where, limits, faults, random, people));
+      relays.push(await Relay.start(upstream, places[index]!, limits, faults, random, people));
     }
-    const places = relays.map(({ upstream, endpoint }) => ({ upstream, ...endpoint }));
-    if (json) process.stdout.write(`${JSON.stringify({ relays: places })}\n`);
-    for (const { upstream, address: at, port: on } of places) {
+    const endpoints = relays.map(({ upstream, endpoint }) => ({ upstream, ...endpoint }));
+    if (json) process.stdout.write(`${JSON.stringify({ relays: endpoints })}\n`);
+    for (const { upstream, address: at, port: on } of endpoints) {
       people(`      ${at.includes(':') ? `[${at}]` : at}:${on}  relays to ${upstream}${describe(faults)}`);
     }
     await ending(duration);

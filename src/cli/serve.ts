@@ -1,5 +1,5 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
-import type { MachineClock } from '../core/contracts/index.js';
+import type { Endpoint, MachineClock } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { emptyWorld, type ReadyWorld } from '../core/experiment/run.js';
@@ -12,7 +12,7 @@ import { Alarm } from './alarm.js';
 import { openScenario } from './scenario-files.js';
 
 export interface ServeOptions {
-  readonly address?: string;
+  readonly address?: readonly string[];
   readonly port?: string;
   readonly seed?: string;
   readonly for?: string;
@@ -30,13 +30,13 @@ const PORT = 123;
 
 /** `escapement serve`: a simulated world's servers on real UDP ports, in real time. */
 export async function serve(file: string, options: ServeOptions): Promise<void> {
-  const { address = '127.0.0.1', json } = options;
+  const { address = ['127.0.0.1'], json } = options;
   const port = portOf('--port', options.port ?? '0');
   const duration = options.for === undefined ? undefined : durationOf('--for', options.for);
   const loaded = await openScenario(file, options.plugin);
   const seeded =
     options.seed === undefined ? loaded : { ...loaded, scenario: { ...loaded.scenario, seed: options.seed } };
-  const served = await ServedWorld.start(seeded, { address, port, withClock: options.withClock ?? false });
+  const served = await ServedWorld.start(seeded, { addresses: address, port, withClock: options.withClock ?? false });
   const people = (line: string): void => void (json ? process.stderr : process.stdout).write(`${line}\n`);
   try {
     if (json) process.stdout.write(`${JSON.stringify({ servers: served.endpoints })}\n`);
@@ -97,28 +97,26 @@ export class ServedWorld {
 
   static async start(
     { scenario, file }: LoadedScenario,
-    { address, port, withClock }: { readonly address: string; readonly port: number; readonly withClock: boolean },
+    options: { readonly addresses: readonly string[]; readonly port: number; readonly withClock: boolean },
   ): Promise<ServedWorld> {
+    const { addresses, port, withClock } = options;
     const clock = new SystemClock({ through: 'auto' });
     const { wall, counter } = clock.read();
     const epoch = Number(clock.epoch / 1_000_000_000n);
     // The clock counts from a whole second, the world from its start.
     const served = new ServedWorld(emptyWorld({ scenario, file }, epoch, wall), clock, counter, withClock);
     const names = served.ready.world.network.names;
-    if (port !== 0 && port + names.length - 1 > 65_535) {
-      throw new InputError('--port', `expected room for ${names.length} ports from it on, found ${port}`);
-    }
+    const places = placesFor(addresses, port, names.length);
     try {
       for (const [index, name] of names.entries()) {
-        const where = { address, port: port === 0 ? 0 : port + index };
-        const socket = await listenUdp(where, `server '${name}'`);
+        const socket = await listenUdp(places[index]!, `server '${name}'`);
         served.sockets.push(socket);
         const counts = { name, asked: 0, answered: 0 };
         served.counts.push(counts);
         socket.on('message', (bytes, from) => served.hear(socket, counts, bytes, from));
-        served.endpoints.push({ name, address, port: socket.address().port });
+        served.endpoints.push({ name, address: places[index]!.address, port: socket.address().port });
       }
-      served.elsewhere = await listenUdp({ address, port: 0 }, 'forged packets');
+      served.elsewhere = await listenUdp({ address: addresses[0]!, port: 0 }, 'forged packets');
       served.sockets.push(served.elsewhere);
     } catch (error) {
       served.close();
@@ -217,6 +215,24 @@ export function ending(duration: number | undefined): Promise<void> {
     process.once('SIGINT', end);
     process.once('SIGTERM', end);
   });
+}
+
+/**
+ * Where each of some servers is to listen: on an address of its own and one port, or on one address with ports that follow
+ * each other. Port 0 takes free ones.
+ */
+export function placesFor(addresses: readonly string[], port: number, count: number): readonly Endpoint[] {
+  const apart = addresses.length > 1;
+  if (apart && addresses.length !== count) {
+    throw new InputError('--address', `expected one, or one for each of ${count} servers, found ${addresses.length}`);
+  }
+  if (!apart && port !== 0 && port + count - 1 > 65_535) {
+    throw new InputError('--port', `expected room for ${count} ports from it on, found ${port}`);
+  }
+  return Array.from({ length: count }, (_, index) => ({
+    address: addresses[apart ? index : 0]!,
+    port: apart || port === 0 ? port : port + index,
+  }));
 }
 
 export function portOf(option: string, text: string): number {

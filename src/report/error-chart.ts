@@ -324,6 +324,7 @@ function errorAxis(
   if (high === low) [low, high] = [-1, 1].map(side => (scale === 'linear' ? side * 1e-6 : side)) as [number, number];
   const margin = 0.04 * (high - low);
   const common = {
+    ...axisLook(theme),
     gridIndex: index,
     type: 'value',
     name: title ?? 'error (told − reference)',
@@ -337,7 +338,6 @@ function errorAxis(
     },
     min: low - margin,
     max: high + margin,
-    ...axisLook(theme),
     splitLine: { lineStyle: { color: theme.grid } },
   };
   const label = { color: theme.muted, fontSize: 12 };
@@ -347,7 +347,7 @@ function errorAxis(
     fromSymlog(low, run.linear),
     fromSymlog(high, run.linear),
     run.linear,
-    ((high - low) / PANEL[layout]) * 22,
+    ((high - low) / PANEL[layout]) * 17,
   ).map(tick => toSymlog(tick, run.linear));
   return {
     ...common,

@@ -22,7 +22,7 @@ async function served(world: string, withClock = false) {
     `name: served\nduration: 1 h\nworld:\n${world}\npipelines: [{ name: kalman }]\n`,
     'served.yaml',
   );
-  const one = await ServedWorld.start(loaded, { address: '127.0.0.1', port: 0, withClock });
+  const one = await ServedWorld.start(loaded, { addresses: ['127.0.0.1'], port: 0, withClock });
   worlds.push(one);
   const said: string[] = [];
   one.strike(line => said.push(line));
@@ -102,6 +102,23 @@ describe('a simulated world’s servers on UDP', () => {
     // A clock that gains 2 ms a second is more and more ahead: by as much it has to be put back.
     expect(offsets.at(-1)! - offsets[0]!).toBeLessThan(-2e-3);
     expect(offsets.at(-1)! - offsets[0]!).toBeGreaterThan(-6e-3);
+  });
+
+  test('several can have addresses of their own, as clients want that know a server by its address', async () => {
+    const loaded = await parseScenario(
+      'name: s\nduration: 1 h\nworld: { servers: [{ name: a }, { name: b }] }\npipelines: [{ name: k }]',
+      's.yaml',
+    );
+    const start = (addresses: string[]) => ServedWorld.start(loaded, { addresses, port: 0, withClock: false });
+    const two = await start(['127.0.0.1', '::1']);
+    worlds.push(two);
+    expect(two.endpoints.map(({ name, address }) => [name, address])).toEqual([
+      ['a', '127.0.0.1'],
+      ['b', '::1'],
+    ]);
+    await expect(start(['127.0.0.1', '127.0.0.2', '127.0.0.3'])).rejects.toThrow(
+      '--address: expected one, or one for each of 2 servers, found 3',
+    );
   });
 
   test('nobody but clients is answered', async () => {

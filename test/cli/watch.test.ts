@@ -44,25 +44,26 @@ test('run --watch runs again when a plugin file changes, and reads it anew', asy
   const folder = mkdtempSync(join(tmpdir(), 'watch-'));
   folders.push(folder);
   const [scenario, module] = [join(folder, 'own.yaml'), join(folder, 'half.ts')];
-  const source = (strength: number): string => `
-import { type Corrector, type Estimate, type Measurement, plugin } from 'escapement';
+  const source = (bias: number): string => `
+import { type Corrector, type Estimate, firstEstimate, type History, type Measurement, plugin } from 'escapement';
 import { z } from 'zod';
-@plugin({ kind: 'corrector', name: 'part', summary: 'A part of the way', options: z.strictObject({}) })
-export class Part implements Corrector {
-  correct(prior: Estimate, { offset }: Measurement): Estimate {
-    return { ...prior, offset: prior.offset + ${strength} * (offset - prior.offset) };
+@plugin({ kind: 'corrector', name: 'biased', summary: 'As measured, and more', options: z.strictObject({}) })
+export class Biased implements Corrector {
+  correct(_: Estimate | undefined, measurement: Measurement, { axis }: History): Estimate {
+    const measured = firstEstimate(measurement, axis, 30e-6, { whiteFm: 0, randomWalkFm: 0 }, 'biased');
+    return { ...measured, offset: measured.offset + ${bias} };
   }
 }`;
-  writeFileSync(module, source(0));
+  writeFileSync(module, source(1));
   const expected = '{ pipeline: own, metric: error.rms, atMost: 5 ms }';
   writeFileSync(
     scenario,
-    `extends: base.yaml\nduration: 40 min\npipelines: [{ name: own, corrector: part, timekeeper: hold }]\nexpectations: [${expected}]\n`,
+    `extends: base.yaml\nduration: 40 min\nwarmup: 10 min\npipelines: [{ name: own, predictor: last-value, corrector: biased, timekeeper: hold }]\nexpectations: [${expected}]\n`,
   );
   writeFileSync(join(folder, 'base.yaml'), quiet);
   const { child, ended, shows } = start(['run', scenario, '--plugin', module, '--watch']);
   await shows(/BROKEN {2}own error\.rms/);
-  writeFileSync(module, source(0.7));
+  writeFileSync(module, source(0));
   await shows(/holds {3}own error\.rms/);
   child.kill('SIGINT');
   expect((await ended).signal).toBeNull();

@@ -37,6 +37,8 @@ export class EnsembleCorrection implements Corrector {
   constructor(
     without: readonly Idea[],
     private readonly report: (what: string) => void,
+    /** Added to the maximum error: a step of the local clock that no exchange has shown yet, s. */
+    private readonly unseenStep = 0,
   ) {
     this.estimator = new EnsembleEstimator({ without });
   }
@@ -65,7 +67,7 @@ export class EnsembleCorrection implements Corrector {
       p11: told.p11,
       whiteFm: told.whiteFm,
       randomWalkFm: told.randomWalkFm,
-      maxError: told.maxError,
+      maxError: told.maxError + this.unseenStep,
       maxErrorRate: told.maxErrorRate,
       by: 'ensemble',
       settling: this.memory.settling ?? { drift: told.meanDrift, relaxation: told.relaxation, variance: 0 },

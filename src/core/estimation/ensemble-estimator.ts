@@ -47,14 +47,17 @@ export interface EnsembleOptions {
   readonly biasWander?: number;
   /** How long a route that was left still witnesses, s. */
   readonly ghostTime?: number;
-  /** Factor on the intervals, see docs/estimator.md, Calibration. */
-  readonly spread?: number;
+  /**
+   * Factors on the half-widths at 68 and 95 %, from simulation: see docs/estimator.md, Calibration. An error that exchanges
+   * bound has shorter tails than a normal one, so the second is the smaller.
+   */
+  readonly spread68?: number;
+  readonly spread95?: number;
   readonly maxSources?: number;
   readonly window?: number;
 }
 
 export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
-  { wander: 3e-10, ageing: 0, initialDrift: 5e-5, weight: 0.02 },
   { wander: 1e-9, ageing: 0, initialDrift: 5e-5, weight: 1 },
   { wander: 3e-9, ageing: 0, initialDrift: 5e-5, weight: 0.3 },
   { wander: 1e-8, ageing: 0, initialDrift: 5e-5, weight: 0.1 },
@@ -72,6 +75,12 @@ export const DEFAULT_HYPOTHESES: readonly WanderHypothesis[] = [
 const FIRST = 8;
 /** As many are kept for that, of all sources. */
 const BEGINNING = 64;
+
+/**
+ * One exchange makes "delays say nothing" so much likelier at the most (nats): a dozen exchanges on a new route look
+ * like that, too, and must not undo what is known of the wander.
+ */
+const DEAF_GAIN = 0.2;
 
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
@@ -98,7 +107,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   hypotheses: DEFAULT_HYPOTHESES,
   whiteFm: 1e-19,
   ageingTime: 7200,
-  switchTime: 1e5,
+  switchTime: 4e4,
   stampNoise: 1e-7,
   outlier: 0.003,
   stepChance: 1e-4,
@@ -108,7 +117,8 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread: 0.94,
+  spread68: 0.925,
+  spread95: 0.895,
   maxSources: 8,
   window: 512,
 };
@@ -381,12 +391,19 @@ export class EnsembleEstimator {
     source.scatter.add(o.at, o.offset);
     const scatter = Math.hypot(source.scatter.deviation(Math.max(o.delay / 2, noise)), noise);
     const queued = this.#uses('queue-likelihood');
-    const update: PhaseUpdate = (mean, variance, weight, member) =>
-      hypotheses[member]!.delaysTell === false
-        ? this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8)
-        : queued
-          ? this.#likelihood.update(mean, variance, weight)
-          : this.#likelihood.updateNormal(mean, variance, Math.hypot(excess / Math.sqrt(12), noise), true);
+    let heard = Number.NEGATIVE_INFINITY;
+    const update: PhaseUpdate = (mean, variance, weight, member) => {
+      if (hypotheses[member]!.delaysTell === false) {
+        const deaf = this.#likelihood.updateNormal(mean, variance, scatter, source.path.count > 8);
+        deaf.logEvidence = Math.min(deaf.logEvidence, heard + DEAF_GAIN);
+        return deaf;
+      }
+      const told = queued
+        ? this.#likelihood.update(mean, variance, weight)
+        : this.#likelihood.updateNormal(mean, variance, Math.hypot(excess / Math.sqrt(12), noise), true);
+      heard = Math.max(heard, told.logEvidence);
+      return told;
+    };
 
     // A step is the only explanation left when the residual is many times what queueing and drift allow.
     const sd = Math.sqrt(before.variance + noise * noise);
@@ -449,7 +466,7 @@ export class EnsembleEstimator {
   }
 
   #estimate(): ClockEstimate {
-    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread } = this.#options;
+    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread68, spread95 } = this.#options;
     const n = this.#sources.length;
     if (n === 0) {
       return {
@@ -487,10 +504,10 @@ export class EnsembleEstimator {
       if (s.ghost) s.trusted = this.#sources.some(o => !o.ghost && o.name === s.name && o.trusted);
     }
     const chosen = [...Array(n).keys()].filter(i => this.#sources[i]!.trusted);
-    // A route that was left was right, as far as one could tell; the one that replaced it is as likely biased as not.
+    // A route that was left was right, as far as one could tell.
     const shares = chosen.map(i => {
       const s = this.#sources[i]!;
-      return s.ghost ? ghostShare : s.rerouted > 0 ? 0.5 : biasShare;
+      return s.ghost ? ghostShare : biasShare;
     });
     const result = consensus(
       chosen.map(i => mean[2 + i]!),
@@ -520,7 +537,7 @@ export class EnsembleEstimator {
     const deviation = Math.sqrt(result.variance);
     const parts = laws(beliefs, result, formMean, linear);
     const half95 = mixtureQuantile(parts, 0, deviation, 0.95, NORMAL_95) * deviation;
-    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.99 * half95);
+    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.95 * half95);
     // From here on one normal law stands for the mixture, as wide as it is at 95 %: what it forecasts is then right there.
     const p00 = (half95 / NORMAL_95) ** 2;
     const q = this.#bank.randomWalkFm;
@@ -553,8 +570,8 @@ export class EnsembleEstimator {
       p11,
       whiteFm,
       randomWalkFm,
-      scale68: (spread * NORMAL_95 * half68) / half95,
-      scale95: spread * NORMAL_95,
+      scale68: (spread68 * NORMAL_95 * half68) / half95,
+      scale95: spread95 * NORMAL_95,
       maxError: Math.max(high - result.offset, result.offset - low, 0),
       maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
     };

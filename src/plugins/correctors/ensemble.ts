@@ -4,12 +4,17 @@ import { EnsembleCorrection } from '../../core/estimation/ensemble-correction.js
 import { IDEAS } from '../../core/estimation/ensemble-estimator.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Report } from '../../core/plugin/tokens.js';
+import { time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   without: z
     .array(z.enum(IDEAS))
     .default([])
     .meta({ description: 'Ideas to leave out, for the table of what each is worth.' }),
+  unseenStep: time(
+    'Added to the maximum error: by so much the local clock may have been stepped since the last exchange, unseen.',
+    { min: 0 },
+  ).prefault(0),
 });
 
 /**
@@ -26,7 +31,10 @@ const Options = z.strictObject({
   options: Options,
 })
 export class EnsembleCorrector extends EnsembleCorrection {
-  constructor(@inject(PluginOptions) { without }: z.output<typeof Options>, @inject(Report) report: Report) {
-    super(without, report);
+  constructor(
+    @inject(PluginOptions) { without, unseenStep }: z.output<typeof Options>,
+    @inject(Report) report: Report,
+  ) {
+    super(without, report, unseenStep);
   }
 }

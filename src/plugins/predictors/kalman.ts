@@ -7,12 +7,14 @@ import { ratio } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   whiteFm: ratio('White frequency noise of the clock: Allan deviation at 1 s.', { min: 0 }).prefault('1e-9'),
-  wander: ratio('Random walk of its frequency in √1 s.', { min: 0 }).prefault('3e-9'),
+  wander: ratio('Random walk of its frequency in √1 s, where the corrector does not find it out.', { min: 0 }).prefault(
+    '3e-9',
+  ),
 });
 
 /**
  * The corrector's last posterior, propagated: x ← F·x, P ← F·P·Fᵀ + Q with F = [1 τ; 0 1] and
- * Q = [q₁τ + q₂τ³/3, q₂τ²/2; q₂τ²/2, q₂τ], q₁ = `whiteFm`², q₂ = `wander`².
+ * Q = [q₁τ + q₂τ³/3, q₂τ²/2; q₂τ²/2, q₂τ], q₁ = `whiteFm`², q₂ the posterior's, where its corrector knows it, else `wander`².
  */
 @plugin({
   kind: 'predictor',
@@ -27,6 +29,7 @@ export class KalmanPredictor implements Predictor {
     const { estimate } = history;
     if (estimate === undefined) return undefined;
     const { whiteFm, wander } = this.options;
-    return propagate(estimate, at, 'kalman', { whiteFm: whiteFm ** 2, randomWalkFm: wander ** 2 });
+    const randomWalkFm = estimate.randomWalkFm > 0 ? estimate.randomWalkFm : wander ** 2;
+    return propagate(estimate, at, 'kalman', { whiteFm: whiteFm ** 2, randomWalkFm });
   }
 }

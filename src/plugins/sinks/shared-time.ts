@@ -1,9 +1,10 @@
+import { resolve } from 'node:path';
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { RoundRecord, RunInfo, Sink, TimeService } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
-import { Report } from '../../core/plugin/tokens.js';
+import { InputFolder, Report } from '../../core/plugin/tokens.js';
 import { duration, time } from '../../core/quantity.js';
 import { expectServable } from '../../core/serving/real-time.js';
 import { recordOf, UNKNOWN_RECORD } from '../../core/serving/record-of.js';
@@ -27,6 +28,7 @@ const Options = z.strictObject({
   name: 'shared-time',
   summary: 'A record of the time in shared memory, for programs on this machine',
   options: Options,
+  example: { path: 'time' },
 })
 export class SharedTimeSink implements Sink {
   private pipeline = '';
@@ -38,11 +40,13 @@ export class SharedTimeSink implements Sink {
 
   constructor(
     @inject(PluginOptions) private readonly options: z.output<typeof Options>,
+    @inject(InputFolder) private readonly folder: string,
     @inject(Report) private readonly report: Report,
   ) {}
 
   start(run: RunInfo, time: TimeService): void {
-    const { path, every, validFor } = this.options;
+    const { every, validFor } = this.options;
+    const path = resolve(this.folder, this.options.path);
     this.pipeline = expectServable('shared-time', run, this.options.pipeline);
     if (run.counterOrigin === undefined) {
       throw new InputError(

@@ -148,7 +148,10 @@ describe('other parts of a run keep their draws', () => {
   ];
   test.each(harmless.map(fault => [fault.use, fault] as const))('when there is a %s of nothing', async (_, fault) => {
     const { 'summary.json': before, ...files } = await run();
-    const { 'summary.json': after, ...same } = await run({ faults: [fault] });
+    // That it strikes is told among the events, where there are none without it.
+    const { 'summary.json': after, 'events.csv': events, ...same } = await run({ faults: [fault] });
+    expect(files).not.toHaveProperty(['events.csv']);
+    expect(events).toContain(`,${fault.use},begins`);
     expect(same).toEqual(files);
     expect(after).toBe(before);
   });

@@ -39,7 +39,7 @@ function corrected(plugin: Corrector, prior: Estimate | undefined, measurement: 
 /** The posteriors of the Kalman predictor and corrector over measurements, as a pipeline would ask them. */
 function filterAll(measurements: readonly Measurement[], drift: number, noise: object): readonly Estimate[] {
   const predictor: Predictor = make('predictor', { use: 'kalman', ...noise }).plugin;
-  const plugin = corrector('kalman', { drift, gate: 1e12 });
+  const plugin = corrector('kalman', { drift, gate: 1e12, adapt: false });
   let estimate: Estimate | undefined;
   return measurements.map(measurement => {
     const prior = predictor.predict({ ...nothing, estimate }, measurement.at) as Estimate | undefined;
@@ -179,7 +179,7 @@ describe('the Kalman corrector', () => {
   });
 
   test('does not believe a lone outlier, believes the second to the same side, and starts afresh there', () => {
-    const plugin = corrector('kalman');
+    const plugin = corrector('kalman', { leap: false, adapt: false });
     const prior = believed(0, 0, 1e-6, { offset: 1e-3, drift: 1e-6 });
     expect(correct(plugin, prior, measured(10, 0.25, 1e-3))).toEqual({
       declined: 'innovation +250 ms is 176.8 deviations',
@@ -194,23 +194,27 @@ describe('the Kalman corrector', () => {
     expect(after.maxError).toBeCloseTo(0.01 + Math.abs(after.offset - 0.251), 12);
   });
 
-  test('two outliers that no step explains are a frequency, which they alone then tell', () => {
-    const plugin = corrector('kalman');
-    const prior = believed(0, 0, 1e-6, { offset: 0, drift: 0 });
-    expect(isDeclined(correct(plugin, prior, measured(64, 3.2, 1e-3))!)).toBe(true);
-    const after = corrected(plugin, prior, measured(128, 6.4, 1e-3));
-    expect(after.offset).toBe(6.4);
-    expect(after.drift).toBeCloseTo(0.05, 12);
-    expect(after.p11).toBeCloseTo((2 * 1e-6) / 64 ** 2, 15);
-    expect(after.p01).toBeCloseTo(1e-6 / 64, 15);
-  });
+  test.each([true, false])(
+    'two outliers that no step explains are a frequency, which they alone then tell (leap: %s)',
+    leap => {
+      const options = { leap };
+      const plugin = corrector('kalman', options);
+      const prior = believed(0, 0, 1e-6, { offset: 0, drift: 0 });
+      expect(isDeclined(correct(plugin, prior, measured(64, 3.2, 1e-3))!)).toBe(!leap);
+      const after = corrected(plugin, prior, measured(128, 6.4, 1e-3));
+      expect(after.offset).toBe(6.4);
+      expect(after.drift).toBeCloseTo(0.05, 12);
+      expect(after.p11).toBeCloseTo((2 * 1e-6) / 64 ** 2, 15);
+      expect(after.p01).toBeCloseTo(1e-6 / 64, 15);
+    },
+  );
 
   test('two outliers to different sides, or with a good one between them, are no step', () => {
     const prior = believed(0, 0, 0, { offset: 1e-3, drift: 1e-6 });
-    const sides = corrector('kalman');
+    const sides = corrector('kalman', { leap: false });
     expect(isDeclined(correct(sides, prior, measured(1, 1))!)).toBe(true);
     expect(isDeclined(correct(sides, prior, measured(2, -1))!)).toBe(true);
-    const between = corrector('kalman');
+    const between = corrector('kalman', { leap: false });
     expect(isDeclined(correct(between, prior, measured(1, 1))!)).toBe(true);
     corrected(between, prior, measured(2, 0));
     expect(isDeclined(correct(between, prior, measured(3, 1))!)).toBe(true);
@@ -218,15 +222,22 @@ describe('the Kalman corrector', () => {
 
   test('takes the state of another one, and refuses what is not such a state', () => {
     const prior = believed(0, 0, 0, { offset: 1e-3, drift: 1e-6 });
-    const first = corrector('kalman');
+    const first = corrector('kalman', { leap: false });
     correct(first, prior, measured(1, 1));
-    const second = corrector('kalman');
+    const second = corrector('kalman', { leap: false });
     second.restore!(JSON.parse(JSON.stringify(first.snapshot!())), CONTINUES);
     expect(corrected(second, prior, measured(2, 1)).offset).toBe(1);
     expect(() => second.restore!({ version: 99, state: {} }, CONTINUES)).toThrow(
-      'expected a snapshot of version 2, found 99',
+      'expected a snapshot of version 3, found 99',
     );
-    expect(() => second.restore!({ version: 1, state: { outliers: 'many' } }, CONTINUES)).toThrow();
+    expect(() => second.restore!({ version: 3, state: { outliers: 'many' } }, CONTINUES)).toThrow();
+  });
+
+  test('a step that half the round trip cannot explain is believed at once, and the drift stays', () => {
+    const prior = believed(0, 0, 1e-6, { offset: 1e-3, drift: 1e-6 });
+    const after = corrected(corrector('kalman'), prior, measured(10, 0.25, 1e-3));
+    expect(after.offset).toBeCloseTo(0.25, 4);
+    expect(after.drift).toBeCloseTo(1e-6, 12);
   });
 
   test('has a maximum error that covers what either side admits', () => {

@@ -63,6 +63,30 @@ describe('the corrector', () => {
   });
 });
 
+describe('the maximum error', () => {
+  const stepped = (options: object) =>
+    runText(
+      stringify({
+        name: 'stepped',
+        duration: '2 h',
+        warmup: '20 min',
+        world: {
+          clock: { use: 'oscillator', frequencyError: '20 ppm' },
+          servers: [{ name: 'wan', delay: '10 ms', jitter: { use: 'exponential', mean: '1 ms' } }],
+          faults: [{ use: 'clock-step', at: '1 h', by: '200 ms' }],
+        },
+        sources: { ntp: { use: 'ntp', poller: { use: 'fixed', interval: '64 s' } } },
+        pipelines: [{ name: 'default', axis: 'wall', corrector: { use: 'ensemble', ...options } }],
+      }),
+    );
+  const held = ({ pipelines }: RunSummary) => pipelines.find(one => one.name === 'default')!.bounds.maxErrorCoverage!;
+
+  it('does not hold from a step until the next exchange, unless steps of that size are allowed for', async () => {
+    expect(held(await stepped({}))).toBeLessThan(1);
+    expect(held(await stepped({ unseenStep: '250 ms' }))).toBe(1);
+  });
+});
+
 /** A day with an outage, congestion one way, a colder hour and somebody who sets the wall clock. */
 const DAY = {
   name: 'a-day',
