@@ -223,12 +223,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit();
 });
 
-// Whoever reads has seen enough (`escapement run … | head`).
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
-});
-
 // Nothing is left to happen, and the command has not come to its end: only a promise that nobody keeps does that.
 const forsaken = (): void => {
   process.stderr.write('escapement: the run waits for an answer that never comes: a plugin has left a promise open\n');
