@@ -56,6 +56,9 @@ const VERSION = 1;
 /** `at` may be so far from now, seconds: a century. */
 const FARTHEST = 100 * 365.25 * 86_400;
 
+/** How long a connection is kept for the next question, milliseconds: fastify's own default. */
+const KEEP_ALIVE = 72_000;
+
 /** What belongs to one round is told together: pipelines answer one after another. Milliseconds. */
 const TOGETHER = 20;
 
@@ -97,11 +100,15 @@ export class HttpSink implements Sink {
       logger: false,
       forceCloseConnections: true,
       // The question that is asked thousands of times a second takes the shortest way: half of the processor time.
-      serverFactory: handler =>
-        createServer((request, response) => {
+      serverFactory: handler => {
+        const made = createServer((request, response) => {
           if (request.url === '/time' && request.method === 'GET') answerTime(board, response);
           else handler(request, response);
-        }),
+        });
+        // Node closes an idle connection after 5 s, often just as its client asks again.
+        made.keepAliveTimeout = KEEP_ALIVE;
+        return made;
+      },
     });
     this.server = server;
     routes(server, board, info, this.metrics, this.options, (reply, last) => this.listen(reply, last));
