@@ -96,6 +96,9 @@ export class StatusBoard {
     for (const verdict of verdicts) {
       const source = this.sources.get(verdict.source);
       if (source === undefined) continue;
+      // One lost answer changes nothing of what is thought of a server.
+      const silent = !verdict.used && !measurements.some(each => each.source === verdict.source);
+      if (silent && source.reach !== 0 && source.verdicts.has(pipeline)) continue;
       source.verdicts.set(pipeline, { verdict, together: used });
       if (verdict.used) source.used.set(pipeline, (source.used.get(pipeline) ?? 0) + 1);
     }

@@ -212,8 +212,8 @@ describe('a run that is served over HTTP', () => {
 
   test('/events pushes the status after each round; who comes again hears the events that he missed', async () => {
     const { events } = await served.get<StatusDocument>('/status');
-    const first = await listenTo(served.base, {}, 4);
-    expect(first.map(({ event }) => event)).toEqual(['status', 'status', 'status', 'status']);
+    const first = (await listenTo(served.base, {}, 8)).filter(({ event }) => event === 'status').slice(0, 4);
+    expect(first).toHaveLength(4);
     const ids = first.map(({ id }) => id);
     expect([...ids].sort((a, b) => a - b)).toEqual(ids);
     const rounds = first.map(({ data }) => (data as StatusDocument).pipelines[0]!.rounds);
