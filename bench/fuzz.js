@@ -1,9 +1,10 @@
 // npm run bench:fuzz -- [--datagrams N] [--seed S] [--json]: N hostile datagrams at clients' ports (a third each at a plain
-// one, one with NTS, one with a symmetric key) and N at the NTP server's, over real sockets on loopback: noise, cut and
-// altered packets, replays, kisses that prove nothing, answers sealed with other keys, all of which tell a time that is
-// 1000 s off. Who attacks the plain client has not seen its question (else nothing could tell him from the server); who
-// attacks the others has. Exits with 1 where something of it was taken for an answer, a true answer was lost to it, the
-// server answered with more than it was asked with, or memory grew. (What crashes ends the script.)
+// one, one with NTS, one with a symmetric key) and N at the NTP server's (half of them with a limit for each client, from
+// ever new addresses), over real sockets on loopback: noise, cut and altered packets, replays, kisses that prove nothing,
+// answers sealed with other keys, all of which tell a time that is 1000 s off. Who attacks the plain client has not seen
+// its question (else nothing could tell him from the server); who attacks the others has. Exits with 1 where something of
+// it was taken for an answer, a true answer was lost to it, the server answered with more than it was asked with, or
+// memory grew. (What crashes ends the script.)
 import { createCipheriv, createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { parseArgs } from 'node:util';
@@ -16,6 +17,7 @@ import {
   joined,
   NtpServer,
   NtsCredentials,
+  RateLimiter,
   RealtimeScheduler,
   readExtensions,
   respond,
@@ -218,19 +220,37 @@ async function attackClient(name, datagrams) {
   return { ...result, datagrams: sent, grown: late.heap - early.heap, rss: late.rss };
 }
 
-/** Attacks the NTP server; every hundredth datagram is a true question, which has to be answered truly. */
-async function attackServer(datagrams) {
+/** A socket of an address that nobody has had before (Linux answers to all of 127/8). */
+async function stranger() {
+  const [a, b, c] = noise(3);
+  const socket = createSocket('udp4');
+  const address = process.platform === 'linux' ? `127.${a}.${b}.${1 + (c % 254)}` : '127.0.0.1';
+  await new Promise(resolve => socket.bind(0, address, resolve));
+  return socket;
+}
+
+/**
+ * Attacks the NTP server, open or with a limit for each client; every hundredth datagram is a true question of somebody
+ * who has not asked before, which has to be answered.
+ */
+async function attackServer(datagrams, limited) {
+  const limits = { every: 1, burst: 4, leak: 2, clients: 1000 };
   const server = await NtpServer.listen({
     address: '127.0.0.1',
     port: 0,
     state: () => STATE,
     now: () => clock.read().wall,
     epoch,
+    ...(limited && { limiter: new RateLimiter(limits, random.uniform) }),
   });
   const { port } = server.endpoint;
-  const socket = createSocket('udp4');
-  await new Promise(resolve => socket.bind(0, '127.0.0.1', resolve));
-  const result = { port: 'server', datagrams: 0, answers: 0, forged: 0, failures: {} };
+  const result = {
+    port: limited ? 'server, limited' : 'server, open',
+    datagrams: 0,
+    answers: 0,
+    forged: 0,
+    failures: {},
+  };
   const failed = reason => {
     result.failures[reason] = (result.failures[reason] ?? 0) + 1;
   };
@@ -238,11 +258,11 @@ async function attackServer(datagrams) {
   let answered;
   let nonce;
   let longest = 0;
-  socket.on('message', bytes => {
+  const heard = bytes => {
     replies += 1;
     if (bytes.length > longest) failed('an answer longer than its question');
     if (nonce !== undefined && bytes.subarray(24, 32).equals(nonce)) answered?.();
-  });
+  };
   const question = () => {
     const bytes = Buffer.alloc(48);
     bytes[0] = 0x23;
@@ -265,32 +285,36 @@ async function attackServer(datagrams) {
         return header(question(), LIE);
     }
   };
-  const send = bytes => {
+  const send = (bytes, by) => {
     longest = Math.max(longest, bytes.length);
-    socket.send(bytes, port, '127.0.0.1', () => {});
+    by.send(bytes, port, '127.0.0.1', () => {});
   };
   let early;
   while (result.datagrams < datagrams) {
+    longest = 0;
+    const [attacker, client] = [await stranger(), await stranger()];
+    for (const socket of [attacker, client]) socket.on('message', heard);
     for (let i = 0; i < VOLLEY; i += 20) {
-      for (let j = 0; j < 20; j++) send(junk());
+      for (let j = 0; j < 20; j++) send(junk(), attacker);
       await new Promise(resolve => setImmediate(resolve));
     }
     result.datagrams += VOLLEY;
     const asked = question();
     nonce = asked.subarray(40, 48);
     let timer;
-    const heard = await new Promise(resolve => {
+    const came = await new Promise(resolve => {
       answered = () => resolve(true);
-      send(asked);
+      send(asked, client);
       timer = setTimeout(resolve, 5000, false);
     });
     clearTimeout(timer);
-    if (heard) result.answers += 1;
+    attacker.close();
+    client.close();
+    if (came) result.answers += 1;
     else failed('a true question without an answer');
     if (early === undefined && result.datagrams >= datagrams / 10) early = memory();
   }
   server.close();
-  socket.close();
   const late = memory();
   return {
     ...result,
@@ -303,7 +327,7 @@ async function attackServer(datagrams) {
 const before = process.cpuUsage();
 const rows = [];
 for (const name of ['plain', 'key', 'nts']) rows.push(await attackClient(name, DATAGRAMS / 3));
-rows.push(await attackServer(DATAGRAMS));
+for (const limited of [false, true]) rows.push(await attackServer(DATAGRAMS / 2, limited));
 const { user, system } = process.cpuUsage(before);
 const broken = rows.filter(
   ({ forged, failures, grown, dropped, answers }) =>

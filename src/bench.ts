@@ -13,6 +13,7 @@ export { stability } from './core/metrics/stability/index.js';
 export { Association } from './core/ntp/association.js';
 export { extensionField, joined, readExtensions } from './core/ntp/extension.js';
 export { authenticate, NtsCredentials } from './core/ntp/nts.js';
+export { RateLimiter } from './core/ntp/rate-limit.js';
 export { respond } from './core/ntp/responder.js';
 export { SymmetricKeyCredentials, withMac } from './core/ntp/symmetric-key.js';
 export { timeWith } from './core/pipeline/telling.js';

@@ -72,7 +72,7 @@ describe.skipIf(whyNoBrowser())('the dashboard in a browser', () => {
     expect(await page.locator('#sources tbody th').allInnerTexts()).toEqual(status.sources.map(({ name }) => name));
     // The first pipeline votes: the liar has no friend.
     expect(rows.filter(row => row.includes('combined'))).toHaveLength(3);
-    expect(rows.filter(row => row.includes('from the median'))).toHaveLength(1);
+    expect(rows.filter(row => row.includes('outside what the majority agrees on'))).toHaveLength(1);
     expect(await page.locator('#pipelines tbody th').allInnerTexts()).toEqual(status.pipelines.map(({ name }) => name));
     expect(await page.innerText('#events')).toContain('listens on');
     // Another pipeline's answer: the one that believes the liar.
@@ -121,7 +121,7 @@ describe.skipIf(whyNoBrowser())('the dashboard in a browser', () => {
     );
     await page.focus('#pipeline');
     await page.keyboard.press('ArrowDown');
-    await expect.poll(() => page.inputValue('#pipeline')).toBe('offset-only');
+    await expect.poll(() => page.inputValue('#pipeline')).toBe('kalman-median');
     await page.close();
   });
 });

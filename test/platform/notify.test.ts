@@ -53,8 +53,8 @@ describe.runIf(linux)('what systemd is told (Linux only: nobody else has it)', (
       });
       expect(await systemd.next(/READY/)).toBe('READY=1\nSTATUS=runs');
       await systemd.next(/^WATCHDOG=1$/);
-      expect(await systemd.next(/^STATUS=kalman-median: offset/)).toMatch(
-        /^STATUS=kalman-median: offset [+-]?[\d.]+ [mµn]s, at most ± [\d.]+ [mµn]?s, \d of 4 servers used$/,
+      expect(await systemd.next(/^STATUS=default: offset/)).toMatch(
+        /^STATUS=default: offset [+-]?[\d.]+ [mµn]s, at most ± [\d.]+ [mµn]?s, \d of 4 servers used$/,
       );
       run.child.kill('SIGTERM');
       expect(await systemd.next(/STOPPING/)).toBe('STOPPING=1');

@@ -11,7 +11,7 @@ const AFTER_STEP = 4;
 const STEP = 5;
 
 /** Why the classical estimate is told. */
-export type Reason = 'few-measurements' | 'after-step' | 'no-answer' | 'absurd-answer' | 'gate';
+export type Reason = 'few-measurements' | 'several-sources' | 'after-step' | 'no-answer' | 'absurd-answer' | 'gate';
 
 /** What a model is to be asked, and what is told without it. */
 export interface Question {
@@ -39,6 +39,7 @@ export class LearnedEstimator {
   /** How often each reason has made the classical estimate the answer, and how often the learned one was. */
   readonly counts: Record<Reason | 'learned', number> = {
     'few-measurements': 0,
+    'several-sources': 0,
     'after-step': 0,
     'no-answer': 0,
     'absurd-answer': 0,
@@ -76,13 +77,17 @@ export class LearnedEstimator {
     } else this.sinceStep += 1;
     this.classical = classical;
     this.learned = undefined;
-    return { classical, window: this.track.window.features() };
+    // With several sources there is nothing to gain: the classical estimator weighs their biases and lies, a window does not.
+    const { window } = this.track;
+    return { classical, window: window.mixed ? undefined : window.features() };
   }
 
   /** The estimate after a model's answer to the last question; undefined: it gave none. */
   answer(question: Question, answer: ArrayLike<number> | undefined): Answer {
     const { classical, window } = question;
-    if (window === undefined) return this.fall('few-measurements', classical);
+    if (window === undefined) {
+      return this.fall(this.track.window.mixed ? 'several-sources' : 'few-measurements', classical);
+    }
     if (answer === undefined) return this.fall('no-answer', classical);
     const problem = problemWith(answer);
     if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };

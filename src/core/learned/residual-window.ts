@@ -52,6 +52,11 @@ export class ResidualWindow {
     return this.seen.length;
   }
 
+  /** Whether measurements of more than one source are in it. */
+  get mixed(): boolean {
+    return this.seen.some(({ source }) => source !== this.seen[0]!.source);
+  }
+
   /** Takes a measurement with the classical posterior that followed it. */
   add({ source, at, offset, delay }: Measurement, posterior: Estimate): void {
     const time = timeOn(this.axis, at);

@@ -2,8 +2,7 @@ import { mix } from './random.js';
 
 /**
  * One step of a lattice: what happens between k and k + 1 steps. One shape for every noise, each of which uses what it
- * needs: with a shape for each, what reads cells would have to find out every time what it has before it, and that took a
- * quarter of the time of a day with all noises.
+ * needs, so that what reads cells always has the same kind of object before it.
  */
 export class Cell {
   k = 0;

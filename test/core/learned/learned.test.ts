@@ -221,6 +221,21 @@ describe('the learned estimator', () => {
     expect(loud.counts.learned + loud.counts.gate + loud.counts['after-step']).toBeGreaterThan(80);
   });
 
+  test('leaves several sources to the classical estimator', () => {
+    const estimator = new LearnedEstimator('counter');
+    for (const measurement of life().slice(0, 45)) {
+      for (const source of ['a', 'b']) {
+        const question = estimator.take({ ...measurement, source });
+        // Two that disagree have no majority.
+        if (question === undefined) continue;
+        const answer = estimator.answer(question, biased);
+        expect(answer.estimate).toBe(question.classical);
+      }
+    }
+    expect(estimator.counts.learned).toBe(0);
+    expect(estimator.counts['several-sources']).toBeGreaterThan(40);
+  });
+
   test('tells the classical estimate before four measurements, after a step, and for an answer that is none', () => {
     const estimator = new LearnedEstimator('counter');
     const by: string[] = [];
