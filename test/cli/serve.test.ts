@@ -95,13 +95,13 @@ describe('a simulated world’s servers on UDP', () => {
     retry: 2,
   }, async () => {
     const world = `
-  clock: { use: oscillator, frequencyError: 2000 ppm }
+  clock: { use: oscillator, frequencyError: 10000 ppm }
   servers: [{ name: near, delay: 1 ms }]`;
     const { server } = await served(world, true);
     const { offsets } = await runLive({ servers: [server('near')], duration: 2, interval: 0.1 });
-    // A clock that gains 2 ms a second is more and more ahead: by as much it has to be put back.
-    expect(offsets.at(-1)! - offsets[0]!).toBeLessThan(-2e-3);
-    expect(offsets.at(-1)! - offsets[0]!).toBeGreaterThan(-6e-3);
+    // A clock that gains 10 ms a second is more and more ahead: by as much it has to be put back.
+    expect(offsets.at(-1)! - offsets[0]!).toBeLessThan(-8e-3);
+    expect(offsets.at(-1)! - offsets[0]!).toBeGreaterThan(-32e-3);
   });
 
   test('several can have addresses of their own, as clients want that know a server by its address', async () => {
