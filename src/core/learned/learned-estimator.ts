@@ -5,13 +5,11 @@ import { corrected, problemWith, widened } from './correction.js';
 import { Gate, pinball } from './gate.js';
 import type { Window } from './residual-window.js';
 
-/** Measurements after a step for which the classical estimator has the word. */
-const AFTER_STEP = 4;
 /** A move that neither the prediction nor the measurement's queueing explains, in deviations: a step. */
 const STEP = 5;
 
 /** Why the classical estimate is told. */
-export type Reason = 'few-measurements' | 'several-sources' | 'after-step' | 'no-answer' | 'absurd-answer' | 'gate';
+export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
 
 /** What a model is to be asked, and what is told without it. */
 export interface Question {
@@ -40,7 +38,6 @@ export class LearnedEstimator {
   readonly counts: Record<Reason | 'learned', number> = {
     'few-measurements': 0,
     'several-sources': 0,
-    'after-step': 0,
     'no-answer': 0,
     'absurd-answer': 0,
     gate: 0,
@@ -53,7 +50,6 @@ export class LearnedEstimator {
   private classical: Estimate | undefined;
   /** What the model makes of the last measurement, also where it is not told; its intervals as it gave them. */
   private learned: Estimate | undefined;
-  private sinceStep = Number.POSITIVE_INFINITY;
 
   /** `report` is told what the classical estimator has to say. */
   constructor(
@@ -70,11 +66,8 @@ export class LearnedEstimator {
     const classical = this.track.observe(measurement);
     if (classical === undefined) return undefined;
     if (before !== undefined) this.score(measurement, before);
-    if (before !== undefined && this.stepped(before, classical)) {
-      this.sinceStep = 0;
-      // Whoever followed the step first looks bad by chance: the comparison begins anew.
-      this.gate.clear();
-    } else this.sinceStep += 1;
+    // Whoever followed the step first looks bad by chance: the comparison begins anew.
+    if (before !== undefined && this.stepped(before, classical)) this.gate.clear();
     this.classical = classical;
     this.learned = undefined;
     // With several sources there is nothing to gain: the classical estimator weighs their biases and lies, a window does not.
@@ -92,7 +85,6 @@ export class LearnedEstimator {
     const problem = problemWith(answer);
     if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
     this.learned = corrected(classical, answer, window.spacing, 'learned');
-    if (this.sinceStep < AFTER_STEP) return this.fall('after-step', classical);
     if (this.gated && !this.gate.open) return this.fall('gate', classical);
     this.counts.learned += 1;
     return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
@@ -124,10 +116,12 @@ export class LearnedEstimator {
     const other = pinball(offset - offsetAfter(classical, tau), unit);
     const deviation = unit / 1.96;
     this.gate.score(pinball(error, wide) / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
-    // For the width of an interval only what is nearly the truth will do.
-    if (noise > 0.3 * deviation) return;
-    this.at68.add(Math.abs(error) / halfWidth(learned, 'at68', tau));
-    this.at95.add(Math.abs(error) / wide);
+    // For the width of an interval only what is about as sure as it will do; what the measurement's own noise adds is
+    // taken out again: the share that a width f·h holds is that of errors with error² ≤ (f·h)² + noise².
+    if (noise > deviation) return;
+    const without = (z: number): number => Math.sqrt(Math.max(0, error ** 2 - (z * noise) ** 2));
+    this.at68.add(without(NORMAL.at68) / halfWidth(learned, 'at68', tau));
+    this.at95.add(without(NORMAL.at95) / wide);
   }
 
   private stepped(before: Estimate, after: Estimate): boolean {
