@@ -166,6 +166,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     reference: stage.reference,
     ...(stage.clock !== undefined && { clock: stage.clock }),
     ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
+    ...(stage.view.clock.oneClock && { oneClock: true }),
   };
   const { machine } = stage;
   const vigil =
