@@ -82,7 +82,7 @@ const BEGINNING = 64;
  * One exchange makes "delays say nothing" so much likelier at the most (nats): a dozen exchanges on a new route look
  * like that, too, and must not undo what is known of the wander.
  */
-const DEAF_GAIN = 0.2;
+const DEAF_GAIN = 0.5;
 
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
