@@ -3,6 +3,8 @@ import type {
   ClockReading,
   Datagram,
   DatagramSocket,
+  Drop,
+  DropCounts,
   Endpoint,
   Exchange,
   Poller,
@@ -12,11 +14,11 @@ import type {
   Task,
   World,
 } from '../contracts/index.js';
-import { measure } from '../contracts/index.js';
+import { DROPS, measure } from '../contracts/index.js';
 import { guarded, InputError } from '../errors.js';
 import { formatTime } from '../quantity.js';
 import type { CommonPace } from './common-pace.js';
-import { type Credentials, type Drop, NO_CREDENTIALS, type SealedQuestion } from './credentials.js';
+import { type Credentials, NO_CREDENTIALS, type SealedQuestion } from './credentials.js';
 import type { TurnJitter } from './jitter.js';
 import {
   asciiOf,
@@ -46,17 +48,8 @@ export interface AssociationOptions {
   readonly report?: (what: string) => void;
 }
 
-/** Datagrams that were dropped without ending the question, by reason. */
-export type DropCounts = Readonly<Record<Drop, number>>;
-
-const noDrops = (): Record<Drop, number> => ({
-  malformed: 0,
-  wrongAddress: 0,
-  wrongMode: 0,
-  wrongOrigin: 0,
-  unauthenticated: 0,
-  forged: 0,
-});
+const noDrops = (): Record<Drop, number> =>
+  Object.fromEntries(DROPS.map(reason => [reason, 0])) as Record<Drop, number>;
 
 /** For people. */
 const DROPPED: Readonly<Record<Drop, string>> = {
@@ -127,6 +120,7 @@ export class Association {
     this.random = world.random(`${path}/nonce`);
   }
 
+  /** Datagrams that were dropped without ending a question, by reason. */
   get drops(): DropCounts {
     return this.counts;
   }
@@ -357,7 +351,7 @@ export class Association {
     this.heard = true;
     this.failed = 0;
     this.last = { offset, delay, at: counter };
-    this.emit({ type: 'exchange', exchange });
+    this.emit({ type: 'exchange', exchange, ...question.lost });
   }
 
   /** RFC 5905 section 7.4: RATE slows down, DENY and RSTR end the association; others are for information. */
@@ -410,6 +404,7 @@ export class Association {
     this.emit({
       type: 'failure',
       failure: { source: this.source, sent: question.sent!, settled: this.world.clock.read(), reason },
+      ...question.lost,
     });
   }
 
@@ -438,9 +433,14 @@ class Question {
 
   /** What was dropped while it was open, for people. */
   dropped(): readonly string[] {
-    return (Object.keys(DROPPED) as Drop[])
-      .filter(reason => this.drops[reason] > 0)
-      .map(reason => `dropped ${this.drops[reason]} ${DROPPED[reason]}`);
+    return DROPS.filter(reason => this.drops[reason] > 0).map(
+      reason => `dropped ${this.drops[reason]} ${DROPPED[reason]}`,
+    );
+  }
+
+  /** The same, as the event of its end has it. */
+  get lost(): { readonly dropped?: DropCounts } {
+    return DROPS.some(reason => this.drops[reason] > 0) ? { dropped: this.drops } : {};
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { aessiv } from '@noble/ciphers/aes.js';
-import type { Endpoint, NtsKeys, RandomStream } from '../contracts/index.js';
-import type { Credentials, Drop, SealedQuestion } from './credentials.js';
+import type { Drop, Endpoint, NtsKeys, RandomStream } from '../contracts/index.js';
+import type { Credentials, SealedQuestion } from './credentials.js';
 import {
   type ExtensionField,
   extensionField,

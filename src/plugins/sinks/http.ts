@@ -7,14 +7,15 @@ import { inject } from 'inversify';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { version } from '../../../package.json';
-import type {
-  EventRecord,
-  ExchangeRecord,
-  RoundRecord,
-  RunInfo,
-  Sink,
-  Snapshot,
-  TimeService,
+import {
+  DROPS,
+  type EventRecord,
+  type ExchangeRecord,
+  type RoundRecord,
+  type RunInfo,
+  type Sink,
+  type Snapshot,
+  type TimeService,
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -404,6 +405,7 @@ function instant(query: Query, board: StatusBoard, epoch: number): number | unde
 class Metrics {
   private readonly registry = new Registry();
   private readonly questions: Counter;
+  private readonly dropped: Counter;
   private readonly rounds: Counter;
   private readonly events: Counter;
 
@@ -459,6 +461,10 @@ class Metrics {
     const counter = (name: string, help: string, labelNames: string[]): Counter =>
       new Counter({ name: `escapement_${name}_total`, help, labelNames, registers });
     this.questions = counter('source_questions', 'Questions by how they ended.', ['source', 'result']);
+    this.dropped = counter('source_dropped_datagrams', 'Datagrams that were dropped, by why they were no answer.', [
+      'source',
+      'reason',
+    ]);
     this.rounds = counter('rounds', 'Rounds by whether one of their measurements was applied.', ['pipeline', 'result']);
     this.events = counter('events', 'Events that people should know of.', ['part']);
   }
@@ -473,8 +479,10 @@ class Metrics {
   }
 
   exchange({ event }: ExchangeRecord): void {
-    if (event.type === 'exchange') this.questions.inc({ source: event.exchange.source, result: 'answered' });
-    else this.questions.inc({ source: event.failure.source, result: 'failed' });
+    const { source } = event.type === 'exchange' ? event.exchange : event.failure;
+    this.questions.inc({ source, result: event.type === 'exchange' ? 'answered' : 'failed' });
+    // From the first question on, so that a rate sees the first that is dropped.
+    for (const reason of DROPS) this.dropped.inc({ source, reason }, event.dropped?.[reason] ?? 0);
   }
 
   round({ pipeline, taken, declined }: RoundRecord): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type {
+  Drop,
   Endpoint,
   Exchange,
   Poller,
@@ -194,6 +195,8 @@ describe('a reply is dropped, and the question stays open,', () => {
     await scheduler.run(20);
     expect(events.map(summary)).toEqual(['exchange', 'exchange']);
     expect(Object.entries(association.drops).filter(([, count]) => count > 0)).toEqual([[counter, 2]]);
+    // Each event says what was dropped while its question was open.
+    expect(events.map(({ event }) => event.dropped?.[counter as Drop])).toEqual([1, 1]);
   });
 
   test('whatever its bytes are, if they are random', async () => {
