@@ -49,8 +49,9 @@ export interface AssociationOptions {
   readonly report?: (what: string) => void;
 }
 
-const noDrops = (): Record<Drop, number> =>
-  Object.fromEntries(DROPS.map(reason => [reason, 0])) as Record<Drop, number>;
+const NONE = Object.freeze(Object.fromEntries(DROPS.map(reason => [reason, 0]))) as Readonly<Record<Drop, number>>;
+/** A copy, since every question has one. */
+const noDrops = (): Record<Drop, number> => ({ ...NONE });
 
 /** For people. */
 const DROPPED: Readonly<Record<Drop, string>> = {
