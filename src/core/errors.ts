@@ -30,6 +30,12 @@ export function guarded<T>(part: string, work: () => T): T {
   }
 }
 
+/** What a plugin answers, where that has to be an object: anything else ends the run with a message that names the part. */
+export function expectObject(part: string, answer: unknown, expected: string): void {
+  if (typeof answer === 'object' && answer !== null) return;
+  throw new InputError(part, `gave ${typeof answer === 'string' ? `'${answer}'` : answer}; expected ${expected}`);
+}
+
 /** The known name nearest to a misspelt one, if any is near enough to be meant. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
