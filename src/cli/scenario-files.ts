@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
 import { loadAllPlugins, loadPlugins } from '../plugins/index.js';
@@ -71,8 +71,14 @@ function basesOf(text: string, file: string): readonly string[] {
   let from = file;
   for (let base = extensionOf(text); base !== undefined; base = extensionOf(bases.at(-1)!)) {
     if (bases.length === DEEPEST) throw new InputError(`${file} extends`, `goes over more than ${DEEPEST} scenarios`);
+    const by = from;
     from = isAbsolute(base) ? base : join(dirname(from), base);
-    bases.push(readText(from));
+    if (resolve(from) === resolve(file)) throw new InputError(`${by} extends`, `goes in a circle, back to ${file}`);
+    try {
+      bases.push(readText(from));
+    } catch (error) {
+      throw error instanceof InputError ? new InputError(`${by} extends`, error.message) : error;
+    }
   }
   return bases;
 }

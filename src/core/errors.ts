@@ -42,7 +42,8 @@ export function nearest(name: string, known: Iterable<string>): string | undefin
   let bestDistance = Math.max(name.length < 3 ? 1 : 2, Math.floor(name.length / 2)) + 1;
   for (const candidate of known) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (d < bestDistance) [best, bestDistance] = [candidate, d];
+    // One that has no letter in common is not what was meant, however short.
+    if (d < bestDistance && d < Math.max(name.length, candidate.length)) [best, bestDistance] = [candidate, d];
   }
   return best;
 }

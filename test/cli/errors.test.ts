@@ -47,7 +47,9 @@ describe('bad input', () => {
 
   test('what is no scenario, in several ways', () => {
     for (const [text, message] of [
-      ['', ': expected a scenario (a map with `name`, `world`, …)'],
+      ['', ': expected a scenario (a map with `name`, `world`, …), found nothing'],
+      ['extends: none.yaml\n', ' extends: goes in a circle, back to '],
+      ['extends: missing.yaml\n', ' extends: '],
       ['name: [\n', ':2: is not YAML: '],
       ['a: &a [*a]\n', ''],
       ['a: *b\n', ': is not YAML: Unresolved alias'],
