@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
@@ -24,6 +24,16 @@ export function reasonOf(error: unknown): string {
   if (code === 'EISDIR') return 'it is a folder';
   if (code === 'EACCES') return 'permission denied';
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Writes a file that `--out` asks for. */
+export function writeOutput(file: string, content: string | Buffer): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  } catch (error) {
+    throw new InputError(`--out ${file}`, `cannot be written: ${reasonOf(error)}`);
+  }
 }
 
 /** A scenario file and those that it extends. */

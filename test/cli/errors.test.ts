@@ -73,6 +73,18 @@ describe('bad input', () => {
       ['run', good, '--plugin', './missing.ts'],
       /^escapement: --plugin \.\/missing\.ts: no such file$/m,
     ],
+    ['a shrinking of nothing', ['run', good, '--shrink'], /^escapement: --shrink: .* expected --chaos with it$/m],
+    [
+      'a folder for many runs',
+      ['run', good, '--chaos', '2', '--out', 'x'],
+      /^escapement: --out: is for one run: --chaos makes many and keeps none$/m,
+    ],
+    [
+      'two runs in one folder',
+      ['run', good, good, '--out', join(folder, 'twice')],
+      /kalman\.yaml: is named 'x' as .*kalman\.yaml is: both would be kept in .*twice/m,
+    ],
+    ['a schema into a folder', ['schema', '--out', folder], /^escapement: --out .*: cannot be written: it is a folder$/m],
     [
       'a folder of output that is a file',
       ['run', good, '--json', '--out', good],
