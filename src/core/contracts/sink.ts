@@ -21,6 +21,8 @@ export interface RunInfo {
   readonly start?: number;
   readonly pipelines: readonly string[];
   readonly reference: 'truth' | 'ntp';
+  /** HOST[:PORT] of servers that are called otherwise. */
+  readonly addresses?: Readonly<Record<string, string>>;
   /** What a real world's clock is read through. */
   readonly clock?: string;
   /** What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0, where a real world's counter is that clock. */

@@ -164,6 +164,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     start: stage.start,
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
+    addresses: Object.assign({}, ...sources.map(([, { addresses }]) => addresses)),
     ...(stage.clock !== undefined && { clock: stage.clock }),
     ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
   };

@@ -7,6 +7,7 @@ import type {
   DropCounts,
   Endpoint,
   Exchange,
+  Passage,
   Poller,
   PollState,
   RandomStream,
@@ -62,6 +63,14 @@ const DROPPED: Readonly<Record<Drop, string>> = {
   forged: 'with a wrong authenticator',
 };
 
+/** What of an association outlives its process. Seconds; `due` on the counter. */
+export interface AssociationState {
+  readonly sent: number;
+  readonly interval: number | null;
+  readonly floor: number;
+  readonly due: number;
+}
+
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
 /** Stratum 0 without such a reference identifier is not a kiss: chronyd says so while it is unsynchronised. */
@@ -105,6 +114,8 @@ export class Association {
   private floor = 0;
   private last: PollState['last'];
   private nextDue = 0;
+  /** Not before this may be asked again, for a server that has asked us to be slow. */
+  private notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(
     /** The server's name, as the events carry it. */
@@ -134,8 +145,25 @@ export class Association {
   start(at = this.world.scheduler.time): void {
     if (!this.stopped) return;
     this.stopped = false;
-    this.nextDue = at;
-    this.turn(at);
+    this.nextDue = Math.max(at, this.notBefore);
+    this.turn(this.nextDue);
+  }
+
+  snapshot(): AssociationState {
+    const { sent, interval = null, floor, nextDue } = this;
+    return { sent, interval, floor, due: nextDue };
+  }
+
+  /**
+   * Goes on after `elapsed` seconds. Who has not missed a turn since is not at the start, and has no burst; a server that
+   * has asked us to be slow (RATE) is held to have until we have been silent for as long as it wanted.
+   */
+  restore({ sent, interval, floor, due }: AssociationState, { continues, elapsed }: Passage): void {
+    if (!continues) return;
+    if (interval !== null && elapsed < interval) this.sent = sent;
+    if (elapsed >= floor) return;
+    this.floor = floor;
+    this.notBefore = due;
   }
 
   stop(): void {

@@ -195,6 +195,8 @@ export class Pipeline {
     this.posterior = posterior ?? undefined;
     this.anchor = posterior?.anchor;
     this.inForce = inForce ?? undefined;
+    const { timekeeper, level } = this.parts;
+    if (this.inForce !== undefined) timekeeper.adopt?.(this.inForce, undefined, this.world.clock.read(), level);
   }
 
   /** The clock that it estimates has lost `by` seconds at once, give or take `deviation`: suspended, or stepped. */

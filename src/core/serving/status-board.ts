@@ -297,7 +297,7 @@ export class StatusBoard {
     return {
       name,
       group,
-      address: name,
+      address: this.info.addresses?.[name] ?? name,
       standing: first?.standing ?? (reach === 0 ? 'unreachable' : 'unheard'),
       reason: first?.reason ?? lastFailure?.reason ?? '',
       verdicts,

@@ -232,7 +232,7 @@ function sourceRow(source: SourceStatus): string {
     droppedCell(source),
   ];
   return (
-    `<tr><th scope="row">${escapeText(source.name)}</th>` +
+    `<tr><th scope="row"${source.address === source.name ? '' : ` title="${escapeText(source.address)}"`}>${escapeText(source.name)}</th>` +
     `<td class="text"><span class="badge ${KINDS[verdict.standing]}">${verdict.standing}</span></td>` +
     `${cells.map(cell => `<td>${cell}</td>`).join('')}<td class="text why">${escapeText(verdict.reason)}</td></tr>`
   );
