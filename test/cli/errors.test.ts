@@ -84,7 +84,11 @@ describe('bad input', () => {
       ['run', good, good, '--out', join(folder, 'twice')],
       /kalman\.yaml: is named 'x' as .*kalman\.yaml is: both would be kept in .*twice/m,
     ],
-    ['a schema into a folder', ['schema', '--out', folder], /^escapement: --out .*: cannot be written: it is a folder$/m],
+    [
+      'a schema into a folder',
+      ['schema', '--out', folder],
+      /^escapement: --out .*: cannot be written: it is a folder$/m,
+    ],
     [
       'a folder of output that is a file',
       ['run', good, '--json', '--out', good],
