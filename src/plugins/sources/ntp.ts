@@ -38,9 +38,11 @@ const Nts = z.strictObject({
 });
 
 const Server = z.strictObject({
-  name: z.string().min(1).optional().meta({
-    description: 'What it is called in everything that is told of it; left out: as `server` has it.',
-  }),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, "-", "_" and "."')
+    .optional()
+    .meta({ description: 'What it is called in everything that is told of it; left out: as `server` has it.' }),
   server: z.string().min(1).meta({
     description: 'HOST[:PORT]; with `nts` the port is that of key establishment, 4460 unless given.',
   }),

@@ -40,7 +40,7 @@ describe('an NTP server with the corrected time', () => {
       burst: 1000,
     };
     // Its source has a name of its own: what clients find loops by is its address all the same.
-    run = await serving([{ server: `127.0.0.1:${source.endpoint.port}`, name: 'a source' }], [sink]);
+    run = await serving([{ server: `127.0.0.1:${source.endpoint.port}`, name: 'basement' }], [sink]);
     port = await listening(run);
     await run.says(/^synchronised: stratum 3, root distance/);
   });
