@@ -21,10 +21,8 @@ const SERVERS = [
 
 /** NTP servers on loopback with simulated clocks and paths; real packets on real sockets. */
 export interface Demo {
-  /** ADDRESS:PORT of each server. */
-  readonly servers: readonly string[];
-  /** What each is called. */
-  readonly names: Readonly<Record<string, string>>;
+  /** As a source has them. */
+  readonly servers: readonly { readonly name: string; readonly server: string }[];
   /** What they are, for people. */
   readonly description: string;
   /** Compares what the pipelines tell with the time that the demo simulates; `lines` after the run. */
@@ -75,8 +73,7 @@ export async function startDemo(): Promise<Demo> {
       (name === 'liar' ? `FALSETICKER, ${formatTime(error)} ahead` : `its own error ${formatTime(error, true)}`),
   );
   return {
-    servers: addresses,
-    names: Object.fromEntries(addresses.map((address, index) => [address, SERVERS[index]!.name])),
+    servers: addresses.map((server, index) => ({ name: SERVERS[index]!.name, server })),
     description:
       `Demo: four NTP servers on loopback, by which this clock is ${formatTime(BEHIND)} behind and loses ` +
       `${1e6 * LOSES} ppm.\n${lines.join('\n')}`,

@@ -152,7 +152,16 @@ async function byOptions(options: LiveOptions): Promise<void> {
   const demo = options.demo ? await startDemo() : undefined;
   try {
     const duration = asked ?? (demo && !options.mcp ? DEMO_DURATION : undefined);
-    await watch(options, { source: liveSource(demo?.servers ?? servers, options), pipelines, duration, http }, demo);
+    await watch(
+      options,
+      {
+        source: { ...liveSource(servers, options), ...(demo && { servers: demo.servers }) },
+        pipelines,
+        duration,
+        http,
+      },
+      demo,
+    );
   } finally {
     demo?.close();
   }
@@ -178,7 +187,7 @@ async function watch(
     sources: { ntp: source },
     pipelines,
     sinks: [
-      ...viewOf(options, demo),
+      ...viewOf(options),
       ...(http === undefined ? [] : [http]),
       ...(options.sink ?? []).map(sinkOf),
       ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : []),
@@ -204,10 +213,10 @@ async function watch(
 }
 
 /** What shows the run as it goes. A sink that prints is left out where standard output is one JSON document. */
-function viewOf({ json, quiet, validation, mcp }: LiveOptions, demo: Demo | undefined): readonly object[] {
+function viewOf({ json, quiet, validation, mcp }: LiveOptions): readonly object[] {
   if (validation) return [{ use: 'validation-csv' }];
   if (json || quiet) return [];
-  return [{ use: 'log', ...(demo && { names: demo.names }), ...(mcp && { to: 'stderr' }) }];
+  return [{ use: 'log', ...(mcp && { to: 'stderr' }) }];
 }
 
 /** The HTTP server that was asked for, with the dashboard's page or without it. */

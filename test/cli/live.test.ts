@@ -181,8 +181,8 @@ describe('the demo', () => {
     const { code, stdout, stderr } = await escapement(['live', '--demo', '--for', '8s', '--out', out]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/liar +127\.0\.0\.1:\d+ .*FALSETICKER, 250 ms ahead/);
-    expect(stdout).toMatch(/3\/4 used; not used: liar \(127\.0\.0\.1:\d+\): falseticker/);
-    expect(stdout).toMatch(/liar \(127\.0\.0\.1:\d+\) +answered \d+\/\d+, used 0; last time not: falseticker/);
+    expect(stdout).toMatch(/3\/4 used; not used: liar: falseticker/);
+    expect(stdout).toMatch(/liar +answered \d+\/\d+, used 0; last time not: falseticker/);
     expect(stdout).toMatch(/kalman-median +mean \|error\| ([\d.]+ µs|1?\d\.\d+ ms), at the end/);
     expect(stdout).toMatch(/offset-only +mean \|error\| (1\d\d|2\d\d) ms/);
     const { pipelines } = json(join(out, 'summary.json')) as unknown as RunSummary;

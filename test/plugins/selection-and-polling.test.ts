@@ -75,6 +75,35 @@ describe('the rfc5905 poller', () => {
     expect(asked.every((interval, i) => i === 0 || interval >= asked[i - 1]!)).toBe(true);
   });
 
+  test('goes on after a restart with the interval and the path that it knows; after a reboot with the path', () => {
+    const options = { min: 64, max: 1024, burst: 1, burstInterval: 2, gate: 4 };
+    const ask = (poller: Rfc5905Poller, sent: number, t: number) =>
+      poller.next({
+        sent,
+        missed: 0,
+        reach: 255,
+        interval: undefined,
+        floor: 0,
+        last: { offset: 5e-5 * t, delay: 0.001 + 1e-4 * (sent % 3), at: t },
+      });
+    const first = new Rfc5905Poller(options);
+    let t = 0;
+    for (let sent = 0; sent < 30; sent++) t += ask(first, sent, t);
+    const kept = JSON.parse(JSON.stringify(first.snapshot()));
+    const second = new Rfc5905Poller(options);
+    second.restore(kept, { continues: true, elapsed: 10 });
+    const third = new Rfc5905Poller(options);
+    third.restore(kept, { continues: false, elapsed: 10 });
+    expect(ask(third, 30, t)).toBe(64);
+    for (let sent = 30; sent < 80; sent++) {
+      const interval = ask(first, sent, t);
+      expect(interval).toBeGreaterThan(64);
+      expect(ask(second, sent, t)).toBe(interval);
+      t += interval;
+    }
+    expect(() => second.restore({ version: 2, state: {} }, { continues: true, elapsed: 0 })).toThrow('version 1');
+  });
+
   test('asks as often as it may when the clock does not', () => {
     expect(Math.max(...intervals(t => 0.05 * Math.sin(t / 100), 80))).toBe(64);
   });

@@ -40,7 +40,13 @@ export function exchange(t: number, offset: number): Exchange {
   };
 }
 
-export function predictorPipeline({ deadline }: { readonly deadline?: number } = {}): Stand {
+export function predictorPipeline({
+  deadline,
+  timekeeper = 'drift',
+}: {
+  readonly deadline?: number;
+  readonly timekeeper?: string;
+} = {}): Stand {
   const clock = new SystemClock({ through: 'auto' });
   const scheduler = new RealtimeScheduler(clock);
   // Its timers run while it does; what it is still waiting for does not hold the test up.
@@ -63,7 +69,7 @@ export function predictorPipeline({ deadline }: { readonly deadline?: number } =
       combiner: undefined,
       predictor,
       corrector: made('corrector', { use: 'kalman' }),
-      timekeeper: made('timekeeper', { use: 'drift' }),
+      timekeeper: made('timekeeper', { use: timekeeper }),
       ...(deadline !== undefined && { deadline }),
       report: what => said.push(what),
     },

@@ -29,7 +29,7 @@ export interface ServingRun {
 
 /** A run in the real world with sinks that serve, until it is stopped. */
 export async function serving(
-  servers: readonly string[],
+  servers: readonly (string | object)[],
   sinks: readonly object[],
   pipelines: readonly object[] = [{ name: 'kalman' }],
 ): Promise<ServingRun> {

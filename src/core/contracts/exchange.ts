@@ -34,6 +34,25 @@ export interface ExchangeFailure {
   readonly reason: string;
 }
 
+/** Why a datagram is no answer to the question that is open. It is dropped, counted, and ends nothing. */
+export const DROPS = [
+  /** No NTP packet. */
+  'malformed',
+  'wrongAddress',
+  'wrongMode',
+  /** Late, replayed or forged: the origin, or the unique identifier, is not the question's. */
+  'wrongOrigin',
+  /** It proves nothing where proof was asked for: forged, or from a server that does not know the key. */
+  'unauthenticated',
+  /** What it proves is wrong: forged, or tampered with. */
+  'forged',
+] as const;
+export type Drop = (typeof DROPS)[number];
+
+/** How many were dropped, by reason. */
+export type DropCounts = Readonly<Record<Drop, number>>;
+
+/** How a question ended. `dropped` counts the datagrams dropped while it was open; left out: none. */
 export type SourceEvent =
-  | { readonly type: 'exchange'; readonly exchange: Exchange }
-  | { readonly type: 'failure'; readonly failure: ExchangeFailure };
+  | { readonly type: 'exchange'; readonly exchange: Exchange; readonly dropped?: DropCounts }
+  | { readonly type: 'failure'; readonly failure: ExchangeFailure; readonly dropped?: DropCounts };

@@ -1,3 +1,5 @@
+import type { Stateful } from './state.js';
+
 /** What a poller may decide by. Seconds, on the local counter. */
 export interface PollState {
   /** Questions so far to this server; one that could not be sent for want of an address counts. */
@@ -20,7 +22,7 @@ export interface PollState {
  * What an implementer owes: a positive number of seconds, never under `floor`. It is measured from question to
  * question, not from the answer.
  */
-export interface Poller {
+export interface Poller extends Stateful {
   next(state: PollState): number;
   /** Seconds from a failure to the next try, where that is to come before the next turn. Not asked after a kiss. */
   retry?(state: PollState): number | undefined;

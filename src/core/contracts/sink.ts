@@ -21,10 +21,14 @@ export interface RunInfo {
   readonly start?: number;
   readonly pipelines: readonly string[];
   readonly reference: 'truth' | 'ntp';
+  /** HOST[:PORT] of servers that are called otherwise. */
+  readonly addresses?: Readonly<Record<string, string>>;
   /** What a real world's clock is read through. */
   readonly clock?: string;
   /** What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0, where a real world's counter is that clock. */
   readonly counterOrigin?: bigint;
+  /** True: a recording whose stamps are of one clock. */
+  readonly oneClock?: boolean;
 }
 
 /** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */

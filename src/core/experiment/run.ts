@@ -164,8 +164,10 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     start: stage.start,
     pipelines: pipelines.map(pipeline => pipeline.name),
     reference: stage.reference,
+    addresses: Object.assign({}, ...sources.map(([, { addresses }]) => addresses)),
     ...(stage.clock !== undefined && { clock: stage.clock }),
     ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
+    ...(stage.view.clock.oneClock && { oneClock: true }),
   };
   const { machine } = stage;
   const vigil =

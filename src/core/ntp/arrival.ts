@@ -39,3 +39,31 @@ export function arrivalAge(stamp: number, sent: KernelInstant, handled: KernelIn
   if (raw === undefined) return undefined;
   return { realtime: handled.realtime - stamp, raw: Math.max(0, handled.raw - raw) };
 }
+
+/** A stamp that is older than this is not believed, seconds: by then who asked has given up. */
+const OLDEST = 1;
+
+/**
+ * How long ago datagrams arrived at who is asked, and so does not know since when they can have come. A stamp by the
+ * realtime clock says it, unless that clock was stepped within the last second: therefore it is looked at once a second.
+ */
+export class ArrivalWatch {
+  private steppedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(private last: KernelInstant) {}
+
+  look(now: KernelInstant): void {
+    const { last } = this;
+    const moved = Math.abs(now.realtime - now.raw - (last.realtime - last.raw));
+    if (moved > READING_NOISE + STEEPEST_SLEW * (now.raw - last.raw)) this.steppedAt = now.raw;
+    this.last = now;
+  }
+
+  /** Seconds before `handled`; undefined where the stamp does not tell. */
+  age(stamp: number, handled: KernelInstant): number | undefined {
+    this.look(handled);
+    const age = handled.realtime - stamp;
+    if (handled.raw - this.steppedAt < OLDEST || age < -READING_NOISE || age > OLDEST) return undefined;
+    return Math.max(0, age);
+  }
+}

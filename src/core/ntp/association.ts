@@ -3,8 +3,11 @@ import type {
   ClockReading,
   Datagram,
   DatagramSocket,
+  Drop,
+  DropCounts,
   Endpoint,
   Exchange,
+  Passage,
   Poller,
   PollState,
   RandomStream,
@@ -12,11 +15,11 @@ import type {
   Task,
   World,
 } from '../contracts/index.js';
-import { measure } from '../contracts/index.js';
+import { DROPS, measure } from '../contracts/index.js';
 import { guarded, InputError } from '../errors.js';
 import { formatTime } from '../quantity.js';
 import type { CommonPace } from './common-pace.js';
-import { type Credentials, type Drop, NO_CREDENTIALS, type SealedQuestion } from './credentials.js';
+import { type Credentials, NO_CREDENTIALS, type SealedQuestion } from './credentials.js';
 import type { TurnJitter } from './jitter.js';
 import {
   asciiOf,
@@ -46,17 +49,9 @@ export interface AssociationOptions {
   readonly report?: (what: string) => void;
 }
 
-/** Datagrams that were dropped without ending the question, by reason. */
-export type DropCounts = Readonly<Record<Drop, number>>;
-
-const noDrops = (): Record<Drop, number> => ({
-  malformed: 0,
-  wrongAddress: 0,
-  wrongMode: 0,
-  wrongOrigin: 0,
-  unauthenticated: 0,
-  forged: 0,
-});
+const NONE = Object.freeze(Object.fromEntries(DROPS.map(reason => [reason, 0]))) as Readonly<Record<Drop, number>>;
+/** A copy, since every question has one. */
+const noDrops = (): Record<Drop, number> => ({ ...NONE });
 
 /** For people. */
 const DROPPED: Readonly<Record<Drop, string>> = {
@@ -67,6 +62,14 @@ const DROPPED: Readonly<Record<Drop, string>> = {
   unauthenticated: 'unauthenticated',
   forged: 'with a wrong authenticator',
 };
+
+/** What of an association outlives its process. Seconds; `due` on the counter. */
+export interface AssociationState {
+  readonly sent: number;
+  readonly interval: number | null;
+  readonly floor: number;
+  readonly due: number;
+}
 
 /** The highest stratum that is synchronised (RFC 5905's MAXSTRAT is 16, "unsynchronised"). */
 const MAX_STRATUM = 15;
@@ -111,6 +114,8 @@ export class Association {
   private floor = 0;
   private last: PollState['last'];
   private nextDue = 0;
+  /** Not before this may be asked again, for a server that has asked us to be slow. */
+  private notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(
     /** The server's name, as the events carry it. */
@@ -127,6 +132,7 @@ export class Association {
     this.random = world.random(`${path}/nonce`);
   }
 
+  /** Datagrams that were dropped without ending a question, by reason. */
   get drops(): DropCounts {
     return this.counts;
   }
@@ -139,8 +145,25 @@ export class Association {
   start(at = this.world.scheduler.time): void {
     if (!this.stopped) return;
     this.stopped = false;
-    this.nextDue = at;
-    this.turn(at);
+    this.nextDue = Math.max(at, this.notBefore);
+    this.turn(this.nextDue);
+  }
+
+  snapshot(): AssociationState {
+    const { sent, interval = null, floor, nextDue } = this;
+    return { sent, interval, floor, due: nextDue };
+  }
+
+  /**
+   * Goes on after `elapsed` seconds. Who has not missed a turn since is not at the start, and has no burst; a server that
+   * has asked us to be slow (RATE) is held to have until we have been silent for as long as it wanted.
+   */
+  restore({ sent, interval, floor, due }: AssociationState, { continues, elapsed }: Passage): void {
+    if (!continues) return;
+    if (interval !== null && elapsed < interval) this.sent = sent;
+    if (elapsed >= floor) return;
+    this.floor = floor;
+    this.notBefore = due;
   }
 
   stop(): void {
@@ -357,7 +380,7 @@ export class Association {
     this.heard = true;
     this.failed = 0;
     this.last = { offset, delay, at: counter };
-    this.emit({ type: 'exchange', exchange });
+    this.emit({ type: 'exchange', exchange, ...question.lost });
   }
 
   /** RFC 5905 section 7.4: RATE slows down, DENY and RSTR end the association; others are for information. */
@@ -410,6 +433,7 @@ export class Association {
     this.emit({
       type: 'failure',
       failure: { source: this.source, sent: question.sent!, settled: this.world.clock.read(), reason },
+      ...question.lost,
     });
   }
 
@@ -438,9 +462,14 @@ class Question {
 
   /** What was dropped while it was open, for people. */
   dropped(): readonly string[] {
-    return (Object.keys(DROPPED) as Drop[])
-      .filter(reason => this.drops[reason] > 0)
-      .map(reason => `dropped ${this.drops[reason]} ${DROPPED[reason]}`);
+    return DROPS.filter(reason => this.drops[reason] > 0).map(
+      reason => `dropped ${this.drops[reason]} ${DROPPED[reason]}`,
+    );
+  }
+
+  /** The same, as the event of its end has it. */
+  get lost(): { readonly dropped?: DropCounts } {
+    return DROPS.some(reason => this.drops[reason] > 0) ? { dropped: this.drops } : {};
   }
 
   close(): void {

@@ -1,18 +1,5 @@
-import type { Endpoint } from '../contracts/index.js';
+import type { Drop, Endpoint } from '../contracts/index.js';
 import type { NtpPacket } from './packet.js';
-
-/** Why a datagram is no answer to the question that is open. It is dropped, counted, and ends nothing. */
-export type Drop =
-  /** No NTP packet. */
-  | 'malformed'
-  | 'wrongAddress'
-  | 'wrongMode'
-  /** Late, replayed or forged: the origin, or the unique identifier, is not the question's. */
-  | 'wrongOrigin'
-  /** It proves nothing where proof was asked for: forged, or from a server that does not know the key. */
-  | 'unauthenticated'
-  /** What it proves is wrong: forged, or tampered with. */
-  | 'forged';
 
 /** A question as it goes out, and what is known of it to judge its answers by. */
 export interface SealedQuestion {

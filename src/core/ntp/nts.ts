@@ -1,6 +1,6 @@
 import { aessiv } from '@noble/ciphers/aes.js';
-import type { Endpoint, NtsKeys, RandomStream } from '../contracts/index.js';
-import type { Credentials, Drop, SealedQuestion } from './credentials.js';
+import type { Drop, Endpoint, NtsKeys, RandomStream } from '../contracts/index.js';
+import type { Credentials, SealedQuestion } from './credentials.js';
 import {
   type ExtensionField,
   extensionField,
@@ -27,10 +27,13 @@ const POOL = 8;
 /** A question with its placeholders stays under the smallest datagram that IPv6 carries whole. */
 const LONGEST_QUESTION = 1200;
 
-/** RFC 8915 section 4.2: how long to wait after a key establishment that led to no answer, seconds; then 1.5 × as long. */
+/**
+ * RFC 8915 section 4.2: how long to wait after a key establishment that led to no answer, seconds; then 1.5 × as long, up
+ * to five days.
+ */
 const FIRST_WAIT = 10;
 const WAIT_GROWTH = 1.5;
-const LONGEST_WAIT = 86_400;
+const LONGEST_WAIT = 432_000;
 
 export interface NtsOptions {
   /** For people: whose keys. */
@@ -53,9 +56,11 @@ export class NtsCredentials implements Credentials {
   private cookies: Uint8Array[] = [];
   /** The server said that it does not know our cookie. Anybody can say so; therefore it only counts where no answer comes. */
   private refused = false;
-  /** Key establishments since the last answer, and when the next may be tried. */
+  /** Key establishments since one that led to an answer, and when the next may be tried. */
   private attempts = 0;
   private notBefore = 0;
+  /** The keys are those of the last attempt: an answer by older ones proves nothing of key establishment. */
+  private latest = false;
 
   constructor(private readonly options: NtsOptions) {}
 
@@ -80,8 +85,10 @@ export class NtsCredentials implements Credentials {
     } else {
       this.notBefore = now() + Math.min(LONGEST_WAIT, FIRST_WAIT * WAIT_GROWTH ** this.attempts);
       this.attempts += 1;
+      this.latest = false;
       try {
         const keys = await establish();
+        this.latest = true;
         const again = this.keys === undefined ? '' : 'again ';
         this.keys = keys;
         this.cookies = [...keys.cookies];
@@ -138,7 +145,7 @@ export class NtsCredentials implements Credentials {
     if (inside === undefined) return 'forged';
     // An answer that proves itself: the server knows the keys.
     this.refused = false;
-    this.attempts = 0;
+    if (this.latest && this.keys === keys) this.attempts = 0;
     for (const { type, body } of inside) {
       if (type === COOKIE && this.keys === keys && this.cookies.length < POOL) this.cookies.push(Uint8Array.from(body));
     }

@@ -1,4 +1,5 @@
-import type { Credentials, Drop, SealedQuestion } from './credentials.js';
+import type { Drop } from '../contracts/index.js';
+import type { Credentials, SealedQuestion } from './credentials.js';
 import { joined, readExtensions, sameBytes } from './extension.js';
 import { PACKET_LENGTH } from './packet.js';
 

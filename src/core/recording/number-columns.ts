@@ -6,10 +6,23 @@ const QUOTE = 34;
 const NEWLINE = 10;
 const RETURN = 13;
 const HASH = 35;
+const PLUS = 43;
+const MINUS = 45;
+const POINT = 46;
+const ZERO = 48;
+const NINE = 57;
+const CAPITAL_E = 69;
+const SMALL_E = 101;
+
+/** Powers of ten that a double holds exactly. */
+const POWERS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
+/** More than are ever printed. */
+const MOST_DIGITS = 25;
 
 /**
  * Some columns of a big CSV file as numbers, one array each; a blank field is NaN. Goes over the bytes once and makes no
- * text of what nobody asked for: a day of samples each second is read in a few hundred milliseconds.
+ * text of what nobody asked for: a day of samples each second is read in a hundred milliseconds. Of a field with more than
+ * 15 digits the last bit may be another than `Number` finds; shorter ones are the same.
  *
  * @throws InputError that names the line, for a column that is not there, a field that is no number, or a row that is
  * shorter or longer than the header
@@ -57,11 +70,15 @@ export function numberColumns(bytes: Buffer, names: readonly string[], file: str
       position = endOfField(bytes, from);
       const slot = field < slots.length ? slots[field]! : -1;
       if (slot >= 0) {
-        const text = bytes.toString('latin1', from, position);
-        const value = numberIn(text);
-        if (value === undefined) {
-          const found = shown(text.trim());
-          throw new InputError(`${file}:${line}`, `expected a number in column '${names[slot]}', found ${found}`);
+        let value = plainNumber(bytes, from, position);
+        if (Number.isNaN(value)) {
+          const text = bytes.toString('latin1', from, position);
+          const odd = numberIn(text);
+          if (odd === undefined) {
+            const found = shown(text.trim());
+            throw new InputError(`${file}:${line}`, `expected a number in column '${names[slot]}', found ${found}`);
+          }
+          value = odd;
         }
         columns[slot]![rows] = value;
       }
@@ -75,6 +92,51 @@ export function numberColumns(bytes: Buffer, names: readonly string[], file: str
     rows += 1;
   }
   return columns.map(column => column.slice(0, rows));
+}
+
+/**
+ * The number in a field that is written as numbers are printed, without making text of it; NaN for every other field,
+ * which is for `numberIn` to judge. A mantissa and a power of ten that are both exact take one rounding (W. D. Clinger,
+ * "How to read floating point numbers accurately", PLDI 1990); each digit past the fifteenth may cost half a unit more.
+ */
+function plainNumber(bytes: Uint8Array, from: number, to: number): number {
+  let i = from;
+  const negative = bytes[i] === MINUS;
+  if (negative) i += 1;
+  let mantissa = 0;
+  let digits = 0;
+  let decimals = 0;
+  let point = false;
+  for (; i < to; i += 1) {
+    const byte = bytes[i]!;
+    if (byte >= ZERO && byte <= NINE) {
+      mantissa = mantissa * 10 + (byte - ZERO);
+      digits += 1;
+      if (point) decimals += 1;
+    } else if (byte === POINT && !point) {
+      point = true;
+    } else {
+      break;
+    }
+  }
+  if (digits === 0 || digits > MOST_DIGITS) return Number.NaN;
+  let power = -decimals;
+  if (i < to) {
+    if (bytes[i] !== SMALL_E && bytes[i] !== CAPITAL_E) return Number.NaN;
+    const shrinks = bytes[i + 1] === MINUS;
+    i += shrinks || bytes[i + 1] === PLUS ? 2 : 1;
+    let exponent = 0;
+    if (i >= to || to - i > 3) return Number.NaN;
+    for (; i < to; i += 1) {
+      const digit = bytes[i]! - ZERO;
+      if (!(digit >= 0 && digit <= 9)) return Number.NaN;
+      exponent = exponent * 10 + digit;
+    }
+    power += shrinks ? -exponent : exponent;
+  }
+  if (Math.abs(power) >= POWERS.length) return Number.NaN;
+  const size = power < 0 ? mantissa / POWERS[-power]! : mantissa * POWERS[power]!;
+  return negative ? -size : size;
 }
 
 /** NaN where there is only white space; undefined for what is no number. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DROPS } from '../contracts/index.js';
 
 /** What sinks that serve the time say, and (with their descriptions) what an OpenAPI document says of that. */
 
@@ -91,6 +92,10 @@ const SourceStatus = z
     asked: z.int(),
     answered: z.int(),
     failed: z.int(),
+    dropped: z.record(z.enum(DROPS), z.int()).meta({
+      description:
+        'Datagrams that came to its questions and were dropped, by reason. wrongOrigin: late, replayed or forged. unauthenticated: without the proof that it owes. forged: with a wrong one.',
+    }),
     lastAnswerAge: seconds('Since its last answer.').nullable(),
     lastFailure: z.object({ reason: z.string(), age: seconds('Since then.') }).nullable(),
   })

@@ -1,5 +1,8 @@
 import {
   type Answer,
+  DROPS,
+  type Drop,
+  type DropCounts,
   type EventRecord,
   type Exchange,
   type ExchangeRecord,
@@ -76,6 +79,7 @@ export class StatusBoard {
     const answered = event.type === 'exchange';
     const source = this.source(answered ? event.exchange.source : event.failure.source, group);
     this.exchanges[answered ? 'answered' : 'failed'] += 1;
+    source.drop(event.dropped);
     if (event.type === 'exchange') source.heard(event.exchange);
     else source.missed(event.failure.sent.counter, event.failure.reason, event.failure.settled.counter);
   }
@@ -277,7 +281,7 @@ export class StatusBoard {
   }
 
   private sourceStatus(source: SourceRecord, counter: number): SourceStatus {
-    const { name, group, reach, poll, asked, answered, last, lastFailure } = source;
+    const { name, group, reach, poll, asked, answered, dropped, last, lastFailure } = source;
     const wall = last && measure(last, 'wall');
     const verdicts = Object.fromEntries(
       [...source.verdicts].map(([pipeline, { verdict, together }]) => [
@@ -293,7 +297,7 @@ export class StatusBoard {
     return {
       name,
       group,
-      address: name,
+      address: this.info.addresses?.[name] ?? name,
       standing: first?.standing ?? (reach === 0 ? 'unreachable' : 'unheard'),
       reason: first?.reason ?? lastFailure?.reason ?? '',
       verdicts,
@@ -309,6 +313,7 @@ export class StatusBoard {
       asked,
       answered,
       failed: asked - answered,
+      dropped: { ...dropped },
       lastAnswerAge: last === undefined ? null : counter - last.arrived.counter,
       lastFailure: lastFailure === undefined ? null : { reason: lastFailure.reason, age: counter - lastFailure.at },
     };
@@ -344,6 +349,7 @@ class SourceRecord {
   reach = 0;
   asked = 0;
   answered = 0;
+  readonly dropped = Object.fromEntries(DROPS.map(reason => [reason, 0])) as Record<Drop, number>;
   /** From the last question to the one before, seconds. */
   poll: number | undefined;
   last: Exchange | undefined;
@@ -373,6 +379,10 @@ class SourceRecord {
   missed(sent: number, reason: string, at: number): void {
     this.question(sent, false);
     this.lastFailure = { reason, at };
+  }
+
+  drop(more: DropCounts | undefined): void {
+    if (more !== undefined) for (const reason of DROPS) this.dropped[reason] += more[reason];
   }
 
   /** RFC 5905, section 10: RMS of the differences from the newest offset, seconds. */

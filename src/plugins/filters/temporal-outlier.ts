@@ -1,8 +1,17 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import { type Filter, type History, type Measurement, type Rejection, timeOn } from '../../core/contracts/index.js';
+import {
+  type Filter,
+  type History,
+  type Measurement,
+  type Passage,
+  type Rejection,
+  type Snapshot,
+  timeOn,
+} from '../../core/contracts/index.js';
 import { median, theilSen } from '../../core/estimation/lines.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { formatTime, time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -14,6 +23,13 @@ const Options = z.strictObject({
 
 /** Below this many there is no line to be far from. */
 const LEAST = 4;
+
+const State = z.strictObject({
+  kept: z.array(z.strictObject({ at: z.strictObject({ wall: z.number(), counter: z.number() }), offset: z.number() })),
+  row: z.int().min(0),
+  side: z.number(),
+});
+const VERSION = 1;
 
 /**
  * Rejects a measurement that is far from where the last ones of its source lead: from their robust line (Theil and Sen) by
@@ -27,7 +43,7 @@ const LEAST = 4;
   options: Options,
 })
 export class TemporalOutlierFilter implements Filter {
-  private readonly kept: Measurement[] = [];
+  private readonly kept: Pick<Measurement, 'at' | 'offset'>[] = [];
   private row = 0;
   private side = 0;
 
@@ -57,8 +73,22 @@ export class TemporalOutlierFilter implements Filter {
   }
 
   private keep(measurement: Measurement): Measurement {
-    this.kept.push(measurement);
+    const { at, offset } = measurement;
+    this.kept.push({ at, offset });
     if (this.kept.length > this.options.window) this.kept.shift();
     return measurement;
+  }
+
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { kept: this.kept, row: this.row, side: this.side } };
+  }
+
+  restore(snapshot: Snapshot, { continues }: Passage): void {
+    const { kept, row, side } = stateIn(snapshot, VERSION, State);
+    // Offsets against another counter are of another line.
+    if (!continues) return;
+    this.kept.push(...kept.slice(-this.options.window));
+    this.row = row;
+    this.side = side;
   }
 }

@@ -1,7 +1,8 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { Poller, PollState } from '../../core/contracts/index.js';
+import type { Passage, Poller, PollState, Snapshot } from '../../core/contracts/index.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { duration } from '../../core/quantity.js';
 
 const Options = z.strictObject({
@@ -22,10 +23,18 @@ const UNREACHABLE = 12;
 /** Differences of offsets under this are nothing to go by, seconds. */
 const LEAST_JITTER = 1e-6;
 
-interface Point {
-  readonly at: number;
-  readonly offset: number;
-}
+const Point = z.strictObject({ at: z.number(), offset: z.number() });
+type Point = z.output<typeof Point>;
+
+const State = z.strictObject({
+  points: z.array(Point).max(2),
+  doublings: z.int().min(0),
+  count: z.number(),
+  shortest: z.number().nullable(),
+  square: z.number().min(0),
+  heard: z.int().min(0),
+});
+const VERSION = 1;
 
 /**
  * The poll process of RFC 5905, section 11.3 with appendix A.5.5.6: while the clock is where it was expected to be,
@@ -64,6 +73,24 @@ export class Rfc5905Poller implements Poller {
     // A server that is silent is asked less and less often, until it answers again.
     const patience = 2 ** Math.min(30, Math.floor(missed / UNREACHABLE));
     return Math.max(floor, Math.min(this.interval * patience, Math.max(this.options.min, this.options.max)));
+  }
+
+  snapshot(): Snapshot {
+    const { points, doublings, count, shortest, square, heard } = this;
+    const kept = Number.isFinite(shortest) ? shortest : null;
+    return { version: VERSION, state: { points, doublings, count, shortest: kept, square, heard } };
+  }
+
+  restore(snapshot: Snapshot, { continues }: Passage): void {
+    const { points, doublings, count, shortest, square, heard } = stateIn(snapshot, VERSION, State);
+    // The path is what it was; how the clock does after a reboot is not known.
+    this.shortest = shortest ?? Number.POSITIVE_INFINITY;
+    this.square = square;
+    this.heard = heard;
+    if (!continues) return;
+    this.points.push(...points);
+    this.doublings = doublings;
+    this.count = count;
   }
 
   private get interval(): number {

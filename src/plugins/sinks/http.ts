@@ -1,19 +1,21 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { inject } from 'inversify';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { version } from '../../../package.json';
-import type {
-  EventRecord,
-  ExchangeRecord,
-  RoundRecord,
-  RunInfo,
-  Sink,
-  Snapshot,
-  TimeService,
+import {
+  DROPS,
+  type EventRecord,
+  type ExchangeRecord,
+  type RoundRecord,
+  type RunInfo,
+  type Sink,
+  type Snapshot,
+  type TimeService,
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -31,6 +33,7 @@ import {
 } from '../../core/serving/documents.js';
 import { parseInstant } from '../../core/serving/instants.js';
 import { StatusBoard } from '../../core/serving/status-board.js';
+import { type QuickAnswer, QuickAnswers } from '../../platform/quick-answers.js';
 
 const Options = z.strictObject({
   host: z
@@ -56,7 +59,7 @@ const VERSION = 1;
 /** `at` may be so far from now, seconds: a century. */
 const FARTHEST = 100 * 365.25 * 86_400;
 
-/** How long a connection is kept for the next question, milliseconds: fastify's own default. */
+/** How long a connection is kept for the next question, milliseconds. */
 const KEEP_ALIVE = 72_000;
 
 /** What belongs to one round is told together: pipelines answer one after another. Milliseconds. */
@@ -80,6 +83,7 @@ export class HttpSink implements Sink {
   private board: StatusBoard | undefined;
   private earlier: BoardState | undefined;
   private server: FastifyInstance | undefined;
+  private front: QuickAnswers | undefined;
   private metrics: Metrics | undefined;
   private readonly listeners = new Set<ServerResponse>();
   private beat: ReturnType<typeof setInterval> | undefined;
@@ -99,28 +103,23 @@ export class HttpSink implements Sink {
     const server = fastify({
       logger: false,
       forceCloseConnections: true,
-      // The question that is asked thousands of times a second takes the shortest way: half of the processor time.
-      serverFactory: handler => {
-        const made = createServer((request, response) => {
-          if (request.url === '/time' && request.method === 'GET') answerTime(board, response);
-          else handler(request, response);
-        });
-        // Node closes an idle connection after 5 s, often just as its client asks again.
-        made.keepAliveTimeout = KEEP_ALIVE;
-        return made;
-      },
+      // Node's own 5 s are often over just as a client asks again.
+      keepAliveTimeout: KEEP_ALIVE,
     });
     this.server = server;
+    const front = new QuickAnswers(server.server, '/time', () => timeNow(board), KEEP_ALIVE);
+    this.front = front;
     routes(server, board, info, this.metrics, this.options, (reply, last) => this.listen(reply, last));
     try {
-      await server.listen({ host, port });
+      await server.ready();
+      await listening(front.server, host, port);
     } catch (error) {
       throw new InputError('sink http', cannotListen(error, host, port), 'see its options host and port');
     }
     // The run, not its listeners, keeps the process alive.
-    server.server.unref();
+    front.server.unref();
     this.beat = setInterval(() => this.tell(), every * 1000).unref();
-    const bound = server.server.address();
+    const bound = front.server.address();
     const actual = typeof bound === 'object' && bound !== null ? bound.port : port;
     this.report(`listens on http://${host.includes(':') ? `[${host}]` : host}:${actual}`);
   }
@@ -158,6 +157,8 @@ export class HttpSink implements Sink {
     clearTimeout(this.pending);
     for (const listener of this.listeners) listener.end();
     this.listeners.clear();
+    this.front?.close();
+    this.server?.server.closeAllConnections();
     await this.server?.close();
   }
 
@@ -245,21 +246,22 @@ function cannotListen(error: unknown, host: string, port: number): string {
 }
 
 /** `GET /time` without anything more. */
-function answerTime(board: StatusBoard, response: ServerResponse): void {
-  let code = 200;
-  let body: string;
+function timeNow(board: StatusBoard): QuickAnswer {
   try {
-    body = JSON.stringify(board.timeAt(undefined));
+    return { code: 200, body: JSON.stringify(board.timeAt(undefined)) };
   } catch (error) {
-    code = 500;
-    body = JSON.stringify(problem(code, error instanceof Error ? error.message : String(error)));
+    return { code: 500, body: JSON.stringify(problem(500, error instanceof Error ? error.message : String(error))) };
   }
-  response.writeHead(code, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
+}
+
+function listening(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((done, failed) => {
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      done();
+    });
   });
-  response.end(body);
 }
 
 type Query = Readonly<Record<string, string | string[] | undefined>>;
@@ -403,6 +405,7 @@ function instant(query: Query, board: StatusBoard, epoch: number): number | unde
 class Metrics {
   private readonly registry = new Registry();
   private readonly questions: Counter;
+  private readonly dropped: Counter;
   private readonly rounds: Counter;
   private readonly events: Counter;
 
@@ -458,6 +461,10 @@ class Metrics {
     const counter = (name: string, help: string, labelNames: string[]): Counter =>
       new Counter({ name: `escapement_${name}_total`, help, labelNames, registers });
     this.questions = counter('source_questions', 'Questions by how they ended.', ['source', 'result']);
+    this.dropped = counter('source_dropped_datagrams', 'Datagrams that were dropped, by why they were no answer.', [
+      'source',
+      'reason',
+    ]);
     this.rounds = counter('rounds', 'Rounds by whether one of their measurements was applied.', ['pipeline', 'result']);
     this.events = counter('events', 'Events that people should know of.', ['part']);
   }
@@ -472,8 +479,10 @@ class Metrics {
   }
 
   exchange({ event }: ExchangeRecord): void {
-    if (event.type === 'exchange') this.questions.inc({ source: event.exchange.source, result: 'answered' });
-    else this.questions.inc({ source: event.failure.source, result: 'failed' });
+    const { source } = event.type === 'exchange' ? event.exchange : event.failure;
+    this.questions.inc({ source, result: event.type === 'exchange' ? 'answered' : 'failed' });
+    // From the first question on, so that a rate sees the first that is dropped.
+    for (const reason of DROPS) this.dropped.inc({ source, reason }, event.dropped?.[reason] ?? 0);
   }
 
   round({ pipeline, taken, declined }: RoundRecord): void {

@@ -16,10 +16,6 @@ import { formatTime } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   rounds: z.boolean().default(true).meta({ description: 'A line for each round and pipeline; false: events only.' }),
-  names: z
-    .record(z.string(), z.string())
-    .default({})
-    .meta({ description: 'What to call a server, by its HOST[:PORT] in the source.' }),
   to: z
     .enum(['stdout', 'stderr'])
     .default('stdout')
@@ -100,7 +96,7 @@ export class LogSink implements Sink {
   finish(): void {
     if (this.servers.size === 0) return;
     this.write(`\nServers, and how often ${this.pipelines[0]} used them:`);
-    const names = [...this.servers.keys()].map(name => this.name(name));
+    const names = [...this.servers.keys()];
     const width = Math.max(...names.map(name => name.length));
     [...this.servers.values()].forEach(({ asked, answered, used, why }, index) => {
       const rest = why === '' ? '' : `; last time not: ${why}`;
@@ -112,7 +108,7 @@ export class LogSink implements Sink {
     const used = new Set(verdicts.filter(verdict => verdict.used).map(({ source }) => source));
     const left = verdicts.filter(verdict => !verdict.used);
     const taken = measurements.filter(({ source }) => used.has(source));
-    const reasons = left.map(({ source, reason }) => `${this.name(source)}: ${reason}`).join('; ');
+    const reasons = left.map(({ source, reason }) => `${source}: ${reason}`).join('; ');
     const share = `${used.size}/${verdicts.length} used${mad === undefined ? '' : `, MAD=${formatTime(mad)}`}`;
     const counted = `(${share}${reasons === '' ? '' : `; not used: ${reasons}`})`;
     if (taken.length === 0) return `nothing to go by ${counted}`;
@@ -140,11 +136,6 @@ export class LogSink implements Sink {
 
   private write(line: string): void {
     process[this.options.to].write(`${line}\n`);
-  }
-
-  private name(source: string): string {
-    const name = this.options.names[source];
-    return name === undefined ? source : `${name} (${source})`;
   }
 
   private server(name: string): ServerRecord {

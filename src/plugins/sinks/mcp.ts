@@ -186,7 +186,7 @@ export class McpSink implements Sink {
       },
       ({ at, seconds }) =>
         this.attempt(() => {
-          const target = this.target(at, seconds);
+          const target = this.target('at', at, seconds);
           const now = this.now().told.time;
           if (target < now)
             throw new BadCall(`expected an instant to come, found one ${formatDuration(now - target)} ago`);
@@ -219,7 +219,7 @@ export class McpSink implements Sink {
       },
       ({ time, seconds, until, atMost }, { signal }) =>
         this.attempt(async () => {
-          const reached = await this.wait(this.target(time, seconds), until, atMost, signal);
+          const reached = await this.wait(this.target('time', time, seconds), until, atMost, signal);
           const now = this.board.timeAt(undefined, this.pipeline);
           const text = `${reached ? 'It is time' : `Not yet, after ${formatDuration(atMost)}`}: ${this.sentence(now)}`;
           return { content: [{ type: 'text', text }], structuredContent: { reached, now } };
@@ -301,9 +301,11 @@ export class McpSink implements Sink {
   }
 
   /** Seconds since the run's epoch. */
-  private target(at: string | number | undefined, seconds: number | undefined): number {
-    if ((at === undefined) === (seconds === undefined))
-      throw new BadCall('expected either an instant or seconds from now');
+  private target(name: string, at: string | number | undefined, seconds: number | undefined): number {
+    if ((at === undefined) === (seconds === undefined)) {
+      const found = at === undefined ? 'neither' : 'both';
+      throw new BadCall(`expected either '${name}', an instant, or 'seconds' from now; found ${found}`);
+    }
     return at === undefined ? this.now().told.time + seconds! : this.parse(at);
   }
 
@@ -314,8 +316,9 @@ export class McpSink implements Sink {
   }
 
   private boundsOf(name: string, { earliest, latest, time, maxError }: z.output<typeof Bounds>) {
-    const pair = earliest !== undefined && latest !== undefined && time === undefined && maxError === undefined;
-    const middle = time !== undefined && maxError !== undefined && earliest === undefined && latest === undefined;
+    // The whole answer of get_time has both.
+    const pair = earliest !== undefined && latest !== undefined;
+    const middle = time !== undefined && maxError !== undefined;
     if (!pair && !middle) throw new BadCall(`${name}: expected earliest and latest, or time and maxError`);
     const bounds = pair
       ? { earliest: this.parse(earliest), latest: this.parse(latest) }

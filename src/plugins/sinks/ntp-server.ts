@@ -4,6 +4,7 @@ import { isIP, isIPv4 } from 'node:net';
 import { inject } from 'inversify';
 import { z } from 'zod';
 import type { Endpoint, RoundRecord, RunInfo, ServerState, Sink, TimeService } from '../../core/contracts/index.js';
+import { ArrivalWatch } from '../../core/ntp/arrival.js';
 import { LEAP_UNSYNCHRONISED } from '../../core/ntp/packet.js';
 import { RateLimiter } from '../../core/ntp/rate-limit.js';
 import { announcedLeap, precisionOf, stateOf, type Upstream, usedIn } from '../../core/ntp/served-state.js';
@@ -15,17 +16,26 @@ import { duration, formatTime } from '../../core/quantity.js';
 import { cannotListen } from '../../core/serving/listening.js';
 import { expectServable } from '../../core/serving/real-time.js';
 import { trustOptions, whyUnknown } from '../../core/serving/trust.js';
+import { LinuxSockets } from '../../platform/linux-socket.js';
 
-/** A UDP socket on an address and a port of this machine, IPv4 or IPv6; port 0 takes a free one. */
-export async function listenUdp({ address, port }: Endpoint, what: string): Promise<Socket> {
+/**
+ * A UDP socket on an address and a port of this machine, IPv4 or IPv6; port 0 takes a free one. `open` makes its
+ * descriptor, bound; left out, Node does.
+ */
+export async function listenUdp(
+  { address, port }: Endpoint,
+  what: string,
+  open?: (family: 4 | 6) => number,
+): Promise<Socket> {
   const family = isIP(address);
   const place = `${what} on ${address} port ${port}`;
   if (family === 0) throw cannotListen(place, Object.assign(new Error(), { code: 'ENOTFOUND' }));
   const socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', ipv6Only: family === 6 });
   try {
+    const where = open === undefined ? { address, port } : { fd: open(family === 6 ? 6 : 4) };
     await new Promise<void>((resolve, reject) => {
       socket.once('error', reject);
-      socket.bind({ address, port, exclusive: true }, () => {
+      socket.bind({ ...where, exclusive: true }, () => {
         socket.off('error', reject);
         resolve();
       });
@@ -33,9 +43,54 @@ export async function listenUdp({ address, port }: Endpoint, what: string): Prom
   } catch (error) {
     throw cannotListen(place, error);
   }
-  // What cannot be sent is lost, as on any network: the client asks again.
+  // See `attempt`.
   socket.on('error', () => {});
   return socket;
+}
+
+/** How often it is looked whether the kernel's clock was stepped, milliseconds. */
+const LOOK = 1000;
+
+/** The kernel's part in a server's socket: it says when questions came, and takes answers at once. */
+class Stamped {
+  private readonly watch: ArrivalWatch;
+  private readonly looking: ReturnType<typeof setInterval>;
+
+  constructor(
+    private readonly kernel: LinuxSockets,
+    private readonly fd: number,
+  ) {
+    this.watch = new ArrivalWatch(kernel.now());
+    this.looking = setInterval(() => this.watch.look(kernel.now()), LOOK).unref();
+  }
+
+  /** How long the datagram in hand has waited, seconds; 0 where nobody can say. */
+  waited(): number {
+    const { kernel, fd, watch } = this;
+    const stamp = kernel.stamp(fd);
+    return stamp === undefined ? 0 : (watch.age(stamp, kernel.now()) ?? 0);
+  }
+
+  /** `answer` is made last of all, so that its time is the departure's. */
+  send(answer: () => Uint8Array | undefined, to: Endpoint): void {
+    const endpoint = attempt(() => this.kernel.endpoint(to.address, to.port));
+    if (endpoint === undefined) return;
+    const bytes = answer();
+    if (bytes !== undefined) attempt(() => this.kernel.send(this.fd, bytes, endpoint));
+  }
+
+  close(): void {
+    clearInterval(this.looking);
+  }
+}
+
+/** What cannot be sent is lost, as on any network: the client asks again. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Delays that a server pretends its path to have, seconds of one way each. */
@@ -51,6 +106,8 @@ export interface NtpServerOptions extends ServedTime, Endpoint {
   readonly limiter?: RateLimiter;
   /** Drawn for each question; left out, the answer goes at once. */
   readonly path?: () => PathDelay;
+  /** Who says when a question arrived. Left out: the kernel where it can be asked, else the process. */
+  readonly stamps?: 'process';
 }
 
 /** An NTP server on a UDP port of this machine: see {@link NtpResponder} for what it answers. */
@@ -62,6 +119,7 @@ export class NtpServer {
   private constructor(
     private readonly socket: Socket,
     private readonly options: NtpServerOptions,
+    private readonly stamped: Stamped | undefined,
   ) {
     this.responder = new NtpResponder(options, options.limiter);
     socket.on('message', (bytes, from) => this.hear(bytes, from));
@@ -69,7 +127,14 @@ export class NtpServer {
 
   /** Resolves when it listens. Throws an `InputError` where the address or the port cannot be had. */
   static async listen(options: NtpServerOptions): Promise<NtpServer> {
-    return new NtpServer(await listenUdp(options, 'NTP server'), options);
+    const kernel = options.stamps === 'process' ? undefined : attempt(() => LinuxSockets.load());
+    if (kernel === undefined) return new NtpServer(await listenUdp(options, 'NTP server'), options, undefined);
+    let fd = 0;
+    const socket = await listenUdp(options, 'NTP server', family => {
+      fd = kernel.open(family, options.address, options.port);
+      return fd;
+    });
+    return new NtpServer(socket, options, new Stamped(kernel, fd));
   }
 
   get endpoint(): Endpoint {
@@ -87,16 +152,18 @@ export class NtpServer {
     if (this.closed) return;
     this.closed = true;
     for (const timer of this.pending) clearTimeout(timer);
+    this.stamped?.close();
     this.socket.close();
   }
 
   private hear(request: Uint8Array, from: RemoteInfo): void {
     const { path, now } = this.options;
-    const received = now();
+    const waited = this.stamped?.waited() ?? 0;
+    const received = now() - waited;
     const permission = this.responder.admit(request, from, performance.now() / 1000);
     if (permission === undefined) return;
     if (path === undefined) {
-      this.reply(this.responder.answer(request, permission, received, now()), from);
+      this.reply(() => this.responder.answer(request, permission, received, now()), from);
       return;
     }
     const { out, back } = path();
@@ -106,14 +173,19 @@ export class NtpServer {
         // Timers count milliseconds: what has really passed is shared out between the two ways as was drawn.
         const passed = now() - received;
         const arrived = received + (out + back > 0 ? (passed * out) / (out + back) : 0);
-        this.reply(this.responder.answer(request, permission, arrived, arrived), from);
+        this.reply(() => this.responder.answer(request, permission, arrived, arrived), from);
       },
       (out + back) * 1000,
     );
     this.pending.add(timer);
   }
 
-  private reply(bytes: Uint8Array | undefined, to: RemoteInfo): void {
+  private reply(answer: () => Uint8Array | undefined, to: RemoteInfo): void {
+    if (this.stamped !== undefined) {
+      this.stamped.send(answer, to);
+      return;
+    }
+    const bytes = answer();
     if (bytes !== undefined) this.socket.send(bytes, to.port, to.address, () => {});
   }
 }
@@ -156,6 +228,7 @@ export class NtpServerSink implements Sink {
   private pipeline = '';
   private time!: TimeService;
   private upstream: Upstream | undefined;
+  private addresses: Readonly<Record<string, string>> = {};
   private precision = -20;
   private synchronised = false;
 
@@ -168,6 +241,7 @@ export class NtpServerSink implements Sink {
     const { port, every, burst, leak, clients } = this.options;
     this.pipeline = expectServable('ntp-server', run, this.options.pipeline);
     this.time = time;
+    this.addresses = run.addresses ?? {};
     this.precision = precisionOf(() => time.now(this.pipeline).time);
     const limiter = new RateLimiter({ every, burst, leak, clients }, Math.random);
     const now = (): number => time.now(this.pipeline).time;
@@ -192,7 +266,7 @@ export class NtpServerSink implements Sink {
     const measurement = used.reduce((best, one) => (one.rootDistance < best.rootDistance ? one : best));
     this.upstream = {
       measurement,
-      referenceId: referenceIdFor(measurement.source),
+      referenceId: referenceIdFor(this.addresses[measurement.source] ?? measurement.source),
       leap: announcedLeap(used),
     };
   }

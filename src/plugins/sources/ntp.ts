@@ -3,7 +3,14 @@ import { resolve } from 'node:path';
 import { inject } from 'inversify';
 import { merge, type Observable } from 'rxjs';
 import { z } from 'zod';
-import { type Poller, type Source, type SourceEvent, World } from '../../core/contracts/index.js';
+import {
+  type Passage,
+  type Poller,
+  type Snapshot,
+  type Source,
+  type SourceEvent,
+  World,
+} from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { Association, type AssociationOptions } from '../../core/ntp/association.js';
 import { CommonPace } from '../../core/ntp/common-pace.js';
@@ -16,6 +23,7 @@ import { isLoopback, parseServer } from '../../core/ntp/server-address.js';
 import { type SymmetricKey, SymmetricKeyCredentials } from '../../core/ntp/symmetric-key.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { InputFolder, PartName, PluginFactory, Report, ServerNames } from '../../core/plugin/tokens.js';
 import { duration } from '../../core/quantity.js';
 import { isWeak, symmetricKey } from '../../platform/symmetric-key.js';
@@ -30,6 +38,11 @@ const Nts = z.strictObject({
 });
 
 const Server = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][\w.-]*$/, 'expected a name of letters, digits, "-", "_" and "."')
+    .optional()
+    .meta({ description: 'What it is called in everything that is told of it; left out: as `server` has it.' }),
   server: z.string().min(1).meta({
     description: 'HOST[:PORT]; with `nts` the port is that of key establishment, 4460 unless given.',
   }),
@@ -72,6 +85,17 @@ const Options = z.strictObject({
   maxDistance: duration('Answers with this root distance or more are unusable (RFC 5905: MAXDIST).').prefault('1.5 s'),
 });
 
+const State = z.record(
+  z.string(),
+  z.strictObject({
+    sent: z.int().min(0),
+    interval: z.number().positive().nullable(),
+    floor: z.number().min(0),
+    due: z.number(),
+  }),
+);
+const VERSION = 1;
+
 /** How much later than its turn a real question may come, seconds. */
 const JITTER = 1;
 
@@ -85,9 +109,8 @@ const JITTER = 1;
 export class NtpSource implements Source {
   readonly events: Observable<SourceEvent>;
   readonly servers: readonly string[];
+  readonly addresses: Readonly<Record<string, string>>;
   private readonly associations: readonly Association[];
-  /** What was noticed before anybody could hear of it. */
-  private readonly warnings: string[] = [];
 
   constructor(
     @inject(PluginOptions) options: z.output<typeof Options>,
@@ -95,16 +118,19 @@ export class NtpSource implements Source {
     @inject(PartName) part: string,
     @inject(ServerNames) known: readonly string[],
     @inject(PluginFactory) make: PluginFactory,
-    @inject(Report) private readonly report: Report,
+    @inject(Report) report: Report,
     @inject(InputFolder) folder: string,
   ) {
     const servers = (options.servers ?? known).map(one => (typeof one === 'string' ? { server: one } : one));
-    this.servers = servers.map(({ server }) => server);
+    this.servers = servers.map(({ server, name = server }) => name);
+    this.addresses = Object.fromEntries(
+      servers.flatMap(({ server, name }) => (name === undefined ? [] : [[name, server]])),
+    );
     if (this.servers.length === 0) throw new InputError(`sources.${part}`, 'expected `servers`, found none');
     if (new Set(this.servers).size < this.servers.length) {
       throw new InputError(`sources.${part}.servers`, 'names one server twice');
     }
-    const keys = new Keys(options.keyFile, folder, `sources.${part}`, what => this.warnings.push(what));
+    const keys = new Keys(options.keyFile, folder, `sources.${part}`, report);
     const { jitter = world.kind === 'real' ? JITTER : 0, timeout, maxDistance } = options;
     const association: AssociationOptions = {
       timeout,
@@ -113,7 +139,7 @@ export class NtpSource implements Source {
       ...(options.together && { pace: new CommonPace(world.scheduler) }),
       ...(jitter > 0 && { jitter: new TurnJitter(jitter, world.random(`${part}/jitter`)) }),
     };
-    this.associations = servers.map(({ server, nts, key }, index) => {
+    this.associations = servers.map(({ server, name = server, nts, key }, index) => {
       const place = `sources.${part}.servers[${index}]`;
       const secured = nts !== undefined && nts !== false;
       const target = parseServer(server, `sources.${part}.servers`, secured ? NTS_KE_PORT : undefined);
@@ -129,16 +155,14 @@ export class NtpSource implements Source {
       const wanted: Poller = make('poller', options.poller, `poller/${server}`);
       const free = world.kind !== 'real' || options.mine || isLoopback(target.host);
       const raised = (seconds: number, least: number): void =>
-        report(
-          `asks ${server} every ${least} s and not ${seconds} s: it is neither on this machine nor marked \`mine\``,
-        );
+        report(`asks ${name} every ${least} s and not ${seconds} s: it is neither on this machine nor marked \`mine\``);
       const poller = free ? wanted : new CourteousPoller(wanted, raised);
       const credentials = secured
-        ? ntsCredentials(server, target, nts === true ? {} : nts, `${place}.nts`, { world, folder, report, part })
+        ? ntsCredentials(name, target, nts === true ? {} : nts, `${place}.nts`, { world, folder, report, part })
         : key === undefined
           ? undefined
           : new SymmetricKeyCredentials(keys.find(key, `${place}.key`));
-      return new Association(server, `${part}/${server}`, target, world, poller, association, credentials);
+      return new Association(name, `${part}/${server}`, target, world, poller, association, credentials);
     });
     this.events = merge(...this.associations.map(association => association.events));
   }
@@ -150,13 +174,26 @@ export class NtpSource implements Source {
   }
 
   start(): void {
-    for (const warning of this.warnings.splice(0)) this.report(warning);
     const now = this.world.scheduler.time;
     for (const association of this.associations) association.start(now);
   }
 
   askNow(): void {
     for (const association of this.associations) association.askNow();
+  }
+
+  /** How each server is asked: one that wants to be asked less is not asked more after a new configuration. */
+  snapshot(): Snapshot {
+    const state = Object.fromEntries(this.associations.map(one => [one.source, one.snapshot()]));
+    return { version: VERSION, state };
+  }
+
+  restore(snapshot: Snapshot, passage: Passage): void {
+    const states = stateIn(snapshot, VERSION, State);
+    for (const association of this.associations) {
+      const state = states[association.source];
+      if (state !== undefined) association.restore(state, passage);
+    }
   }
 
   stop(): void {

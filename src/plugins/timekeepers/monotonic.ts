@@ -1,9 +1,17 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
-import type { ClockReading, CorrectedTime, Estimate, Timekeeper } from '../../core/contracts/index.js';
+import type {
+  ClockReading,
+  CorrectedTime,
+  Estimate,
+  Passage,
+  Snapshot,
+  Timekeeper,
+} from '../../core/contracts/index.js';
 import { bareTime } from '../../core/pipeline/telling.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
+import { stateIn } from '../../core/plugin/state.js';
 import { PluginFactory } from '../../core/plugin/tokens.js';
 import { ratio, time } from '../../core/quantity.js';
 
@@ -14,6 +22,12 @@ const Options = z.strictObject({
     min: 0,
   }).optional(),
 });
+
+const State = z.strictObject({
+  since: z.strictObject({ wall: z.number(), counter: z.number() }).nullable(),
+  ahead: z.number(),
+});
+const VERSION = 1;
 
 /**
  * Another timekeeper's time, made monotonic. When an estimate comes into force, what is told goes on from where it was:
@@ -35,6 +49,8 @@ export class MonotonicTimekeeper implements Timekeeper {
   /** The reading at which it came into force, and what was told then beyond what it says, seconds. */
   private since: ClockReading = { wall: 0, counter: 0 };
   private ahead = 0;
+  /** The next estimate is the one that was in force when this was kept. */
+  private resumes = false;
 
   constructor(
     @inject(PluginOptions) private readonly options: z.output<typeof Options>,
@@ -44,6 +60,12 @@ export class MonotonicTimekeeper implements Timekeeper {
   }
 
   adopt(estimate: Estimate, previous: Estimate | undefined, reading: ClockReading, level: number): void {
+    if (this.resumes) {
+      this.resumes = false;
+      this.inner.adopt?.(estimate, previous, reading, level);
+      this.adopted = estimate;
+      return;
+    }
     const told = this.tell(this.adopted, reading, level);
     this.inner.adopt?.(estimate, previous, reading, level);
     this.adopted = estimate;
@@ -76,5 +98,18 @@ export class MonotonicTimekeeper implements Timekeeper {
       uncertainty: uncertainty === undefined ? undefined : uncertainty + Math.abs(left),
       maxError: maxError === undefined ? undefined : maxError + Math.abs(left),
     };
+  }
+
+  /** So that what is told does not go back over a restart either. */
+  snapshot(): Snapshot {
+    return { version: VERSION, state: { since: this.adopted === undefined ? null : this.since, ahead: this.ahead } };
+  }
+
+  restore(snapshot: Snapshot, { continues }: Passage): void {
+    const { since, ahead } = stateIn(snapshot, VERSION, State);
+    if (!continues || since === null) return;
+    this.since = since;
+    this.ahead = ahead;
+    this.resumes = true;
   }
 }

@@ -229,12 +229,19 @@ function sourceRow(source: SourceStatus): string {
     String(source.stratum ?? '–'),
     ago(source.lastAnswerAge),
     `${source.answered}/${source.asked}`,
+    droppedCell(source),
   ];
   return (
-    `<tr><th scope="row">${escapeText(source.name)}</th>` +
+    `<tr><th scope="row"${source.address === source.name ? '' : ` title="${escapeText(source.address)}"`}>${escapeText(source.name)}</th>` +
     `<td class="text"><span class="badge ${KINDS[verdict.standing]}">${verdict.standing}</span></td>` +
     `${cells.map(cell => `<td>${cell}</td>`).join('')}<td class="text why">${escapeText(verdict.reason)}</td></tr>`
   );
+}
+
+function droppedCell({ dropped }: SourceStatus): string {
+  const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
+  const total = reasons.reduce((sum, [, count]) => sum + count, 0);
+  return total === 0 ? '0' : `<span title="${reasons.map(each => each.join(' ')).join(', ')}">${total}</span>`;
 }
 
 function pipelineRow(one: PipelineStatus, { events: all }: StatusDocument): string {

@@ -196,6 +196,31 @@ describe('temporal-outlier', () => {
   });
 });
 
+describe('temporal-outlier over a restart', () => {
+  const drifting = (k: number): Measurement => measured(64 * k, 6.4e-3 * k);
+  const kept = (): { version: number; state: unknown } => {
+    const { plugin } = make('filter', 'temporal-outlier');
+    for (let k = 0; k < 12; k++) plugin.filter(drifting(k), historyOf([]));
+    return JSON.parse(JSON.stringify(plugin.snapshot!()));
+  };
+
+  it('still knows a spike as the first thing that it sees, unless the counter is another', () => {
+    const spike = measured(64 * 12, 6.4e-3 * 12 + 5e-3);
+    const resumed = make('filter', 'temporal-outlier').plugin;
+    resumed.restore!(kept(), { continues: true, elapsed: 10 });
+    expect(isRejection(resumed.filter(spike, historyOf([])))).toBe(true);
+    const anew = make('filter', 'temporal-outlier').plugin;
+    anew.restore!(kept(), { continues: false, elapsed: 10 });
+    expect(isRejection(anew.filter(spike, historyOf([])))).toBe(false);
+  });
+
+  it('refuses what is not its own', () => {
+    const { plugin } = make('filter', 'temporal-outlier');
+    const nonsense = { ...kept(), state: { kept: [{ at: 1 }], row: 0, side: 0 } };
+    expect(() => plugin.restore!(nonsense, { continues: true, elapsed: 0 })).toThrow('kept.0.at');
+  });
+});
+
 describe('source-bias', () => {
   it('takes off how far a source is from the others: 5 ms apart, they meet half way', () => {
     const { plugin } = make('combiner', { use: 'source-bias', combiner: 'inverse-variance' });

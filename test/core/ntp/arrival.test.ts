@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { arrivalAge, type KernelInstant } from '../../../src/core/ntp/arrival.js';
+import { ArrivalWatch, arrivalAge, type KernelInstant } from '../../../src/core/ntp/arrival.js';
 
 /** A question sent at 100 s, whose answer arrives after `flight` and is handled `busy` later. Seconds. */
 interface Case {
@@ -67,5 +67,45 @@ describe('the age of an arrival that the kernel stamped by its realtime clock', 
     const handled = { realtime: 1001, raw: 51 };
     expect(arrivalAge(999.9, sent, handled)).toBeUndefined();
     expect(arrivalAge(1001.1, sent, handled)).toBeUndefined();
+  });
+});
+
+describe('the age of a question at who is asked', () => {
+  /** The kernel's clocks, the realtime one stepped by `step` at 110 s and steered by 500 ppm. */
+  const at = (raw: number, step = 0): KernelInstant => ({
+    raw,
+    realtime: 5000 + raw * (1 + 500e-6) + (raw >= 110 ? step : 0),
+  });
+  const looked = (until: number, step: number): ArrivalWatch => {
+    const watch = new ArrivalWatch(at(100, step));
+    for (let second = 101; second <= until; second++) watch.look(at(second, step));
+    return watch;
+  };
+
+  test('is how long the event loop was busy, for each of many that came together', () => {
+    const watch = looked(105, 0);
+    const handled = at(105.6);
+    for (const waited of [0.5, 0.4999, 0.2, 0]) {
+      expect(watch.age(at(105.6 - waited).realtime, handled)).toBeCloseTo(waited * (1 + 500e-6), 9);
+    }
+  });
+
+  test('is not told where the clock was stepped in the last second, by whatever was stamped before or after', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 2e-3, max: 1000, noNaN: true }), fc.boolean(), (size, back) => {
+        const step = back ? -size : size;
+        const watch = looked(109, step);
+        expect(watch.age(at(109.9, step).realtime, at(110.1, step))).toBeUndefined();
+        expect(watch.age(at(110.05, step).realtime, at(110.2, step))).toBeUndefined();
+        watch.look(at(111.15, step));
+        expect(watch.age(at(111.1, step).realtime, at(111.2, step))).toBeCloseTo(0.1 * (1 + 500e-6), 9);
+      }),
+    );
+  });
+
+  test('is not told of what is older than a second, or from the future', () => {
+    const watch = looked(105, 0);
+    expect(watch.age(at(104).realtime, at(105.1))).toBeUndefined();
+    expect(watch.age(at(105.2).realtime, at(105.1))).toBeUndefined();
   });
 });

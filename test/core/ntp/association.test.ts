@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type {
+  Drop,
   Endpoint,
   Exchange,
   Poller,
@@ -194,6 +195,8 @@ describe('a reply is dropped, and the question stays open,', () => {
     await scheduler.run(20);
     expect(events.map(summary)).toEqual(['exchange', 'exchange']);
     expect(Object.entries(association.drops).filter(([, count]) => count > 0)).toEqual([[counter, 2]]);
+    // Each event says what was dropped while its question was open.
+    expect(events.map(({ event }) => event.dropped?.[counter as Drop])).toEqual([1, 1]);
   });
 
   test('whatever its bytes are, if they are random', async () => {
@@ -301,6 +304,38 @@ describe('kisses of death', () => {
     const gaps = network.asked.map(({ at }, i) => at - (network.asked[i - 1]?.at ?? 0));
     // 16 s; a kiss 41 ms after the second question: 32 s from then; after the third: 64 s.
     expect(gaps.map(gap => Number(gap.toFixed(3)))).toEqual([0, 16, 32.041, 64.041, 64, 64]);
+  });
+
+  describe('a restart', () => {
+    const burst = (): Poller => ({ next: ({ sent, floor }) => Math.max(floor, sent < 3 ? 2 : 64) });
+    const rate = { stratum: 0, leap: 3, referenceId: referenceIdOf('RATE') };
+    /** Asked for 100 s; then from anew `elapsed` later, on a counter that starts at 0 again here. */
+    async function gapsAfter(elapsed: number, kiss: boolean, continues = true): Promise<number[]> {
+      const before = associate({}, burst());
+      before.network.listening = question =>
+        before.reply(question, kiss && before.network.asked.length === 4 ? rate : {});
+      before.association.start();
+      await before.scheduler.run(100);
+      const { due, ...kept } = JSON.parse(JSON.stringify(before.association.snapshot()));
+      const after = associate({}, burst());
+      after.network.listening = question => after.reply(question);
+      after.association.restore({ ...kept, due: due - 100 - elapsed }, { continues, elapsed });
+      after.association.start();
+      await after.scheduler.run(400);
+      return after.network.asked.map(({ at }) => Number(at.toFixed(3)));
+    }
+
+    test('has no burst where no turn was missed, and one where it was', async () => {
+      expect((await gapsAfter(1, false)).slice(0, 3)).toEqual([0, 64, 128]);
+      expect((await gapsAfter(65, false)).slice(0, 3)).toEqual([0, 2, 4]);
+      expect((await gapsAfter(1, false, false)).slice(0, 3)).toEqual([0, 2, 4]);
+    });
+
+    test('holds to what a RATE kiss has asked for, until there was silence for so long', async () => {
+      // A kiss at 6 s: 128 s between questions, the next at 134 s.
+      expect((await gapsAfter(1, true)).slice(0, 3)).toEqual([33.041, 161.041, 289.041]);
+      expect((await gapsAfter(129, true)).slice(0, 3)).toEqual([0, 2, 4]);
+    });
   });
 
   test('RATE during the burst makes the burst slower', async () => {

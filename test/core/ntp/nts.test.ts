@@ -159,6 +159,23 @@ describe('a server with NTS', () => {
     expect(server.established).toBeGreaterThan(8);
   });
 
+  test('whose key establishment fails is bothered ever more rarely, also while the old keys still work', async () => {
+    const { scheduler, network, association, server, answer, events, questions } = associate();
+    network.listening = question => {
+      const bytes = answer(question);
+      // Three of four are lost: each time it is left, and looked up again.
+      if (questions.length % 4 === 1) question.reply(bytes, 0.04);
+      server.refusing = 'nobody listens there';
+    };
+    association.start();
+    await scheduler.run(7200);
+    expect(events.filter(event => summary(event) === 'exchange').length).toBeGreaterThan(100);
+    expect(new Set(questions.map(({ cookie }) => cookie)).size).toBe(questions.length);
+    // 10 s × 1.5ⁿ add up to two hours with the fifteenth.
+    expect(server.established).toBeGreaterThan(8);
+    expect(server.established).toBeLessThanOrEqual(16);
+  });
+
   test('that has forgotten its keys (NTSN) is asked for new ones, once no true answer has come', async () => {
     const { scheduler, association, server, events } = associate();
     association.start();

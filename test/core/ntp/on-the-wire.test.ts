@@ -1,10 +1,10 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
-import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ServerState } from '../../../src/core/contracts/index.js';
 import { referenceIdOf } from '../../../src/core/ntp/packet.js';
 import { respond } from '../../../src/core/ntp/responder.js';
 import { SystemClock } from '../../../src/plugins/clocks/system.js';
+import { whyNoIpv6 } from '../../support/ipv6.js';
 import { median, runLive } from '../../support/live-run.js';
 import { type UdpPeer, udpPeer } from '../../support/udp-peer.js';
 
@@ -31,7 +31,7 @@ function answerTo(request: Uint8Array, state: Partial<ServerState> = {}, offset 
 
 const kiss = (code: string): Partial<ServerState> => ({ stratum: 0, referenceId: referenceIdOf(code) });
 
-const hasIpv6 = Object.values(networkInterfaces()).some(list => list?.some(({ address }) => address === '::1'));
+const noIpv6 = whyNoIpv6();
 
 const peers: UdpPeer[] = [];
 afterEach(() => {
@@ -228,14 +228,17 @@ test('a server that is not there fails by time-out, one that cannot be sent to b
   expect(reasons(servers[2]!)[0]).toMatch(/ntp\.invalid/);
 });
 
-test.skipIf(!hasIpv6)('over IPv6 (where this machine has it), however the address is spelt', async () => {
-  const peer = await udpPeer((bytes, from, socket) => socket.send(answerTo(bytes), from.port, from.address), '::1');
-  peers.push(peer);
-  const servers = [`[::1]:${peer.port}`, `[0:0:0:0:0:0:0:1]:${peer.port}`];
-  const { exchanges, failures } = await runLive({ servers, duration: 0.4 });
-  expect(failures).toEqual([]);
-  expect(exchanges.length).toBeGreaterThan(6);
-});
+test.skipIf(noIpv6 !== undefined)(
+  'over IPv6 (fails in CI where it is missing), however the address is spelt',
+  async () => {
+    const peer = await udpPeer((bytes, from, socket) => socket.send(answerTo(bytes), from.port, from.address), '::1');
+    peers.push(peer);
+    const servers = [`[::1]:${peer.port}`, `[0:0:0:0:0:0:0:1]:${peer.port}`];
+    const { exchanges, failures } = await runLive({ servers, duration: 0.4 });
+    expect(failures).toEqual([]);
+    expect(exchanges.length).toBeGreaterThan(6);
+  },
+);
 
 test('servers that are asked together make one round, also where one is named and answers late', async () => {
   const quick = await server((request, _n, reply) => reply(answerTo(request)));

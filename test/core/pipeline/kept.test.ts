@@ -24,6 +24,14 @@ describe('what a pipeline keeps', () => {
     expect(second.pipeline.tell(later)).toEqual(first.pipeline.tell(later));
   });
 
+  test('a timekeeper with a memory is told what is in force, and tells that at once', () => {
+    const first = predictorPipeline({ timekeeper: 'monotonic' });
+    taught(first);
+    const second = predictorPipeline({ timekeeper: 'monotonic' });
+    second.pipeline.restore(through(first.pipeline.snapshot()), { continues: true, elapsed: 30 });
+    expect(second.pipeline.tell({ wall: 90, counter: 90 }).maxError).toBeGreaterThan(0);
+  });
+
   test('remembers the drift where the counter has begun anew: one measurement is enough', () => {
     const first = predictorPipeline();
     taught(first);

@@ -1,8 +1,10 @@
+import { createSocket } from 'node:dgram';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseScenario } from '../../../src/cli/scenario-files.js';
 import { runScenario } from '../../../src/core/experiment/run.js';
+import { respond } from '../../../src/core/ntp/responder.js';
 import type { HistoryDocument, StatusDocument, TimeDocument } from '../../../src/core/serving/documents.js';
 import { SystemClock } from '../../../src/plugins/clocks/system.js';
 import { NtpServer } from '../../../src/plugins/sinks/ntp-server.js';
@@ -194,6 +196,7 @@ describe('a run that is served over HTTP', () => {
     expect(value('synchronised\\{pipeline="voted"\\}')).toBe(1);
     expect(value(`source_standing\\{source="${served.servers[3]}",standing="falseticker"\\}`)).toBe(1);
     expect(value(`source_questions_total\\{source="${served.servers[0]}",result="answered"\\}`)).toBeGreaterThan(3);
+    expect(value(`source_dropped_datagrams_total\\{source="${served.servers[0]}",reason="forged"\\}`)).toBe(0);
     expect(text).toMatch(/^process_resident_memory_bytes \d{7,}/m);
     const document = await served.get<{ paths: object; components: { schemas: object } }>('/openapi.json');
     expect(Object.keys(document.paths)).toEqual([
@@ -309,4 +312,48 @@ describe('what can go wrong', () => {
       other.close();
     }
   });
+});
+
+test('what an attacker sends is dropped, and counted by server and reason', async () => {
+  const socket = createSocket('udp4');
+  await new Promise<void>(bound => socket.bind(0, '127.0.0.1', bound));
+  socket.on('message', (question, { port, address }) => {
+    const time = clock.read().counter;
+    const answer = Buffer.from(respond(question, state, time, time, epoch)!);
+    const replayed = Buffer.from(answer);
+    replayed[24]! ^= 1;
+    for (const bytes of [Buffer.from('noise'), replayed, replayed, answer]) socket.send(bytes, port, address);
+  });
+  const server = `127.0.0.1:${socket.address().port}`;
+  const served = await serve([server]);
+  try {
+    const { sources } = await until(
+      () => served.get<StatusDocument>('/status'),
+      status => (status.sources[0]?.answered ?? 0) >= 3,
+    );
+    const { dropped, answered, failed } = sources[0]!;
+    expect(failed).toBe(0);
+    expect(dropped).toEqual({
+      malformed: answered,
+      wrongAddress: 0,
+      wrongMode: 0,
+      wrongOrigin: 2 * answered,
+      unauthenticated: 0,
+      forged: 0,
+    });
+    const text = await (await fetch(`${served.base}/metrics`)).text();
+    const counted = (reason: string) =>
+      Number(
+        new RegExp(
+          `^escapement_source_dropped_datagrams_total\\{source="${server}",reason="${reason}"\\} (\\d+)$`,
+          'm',
+        ).exec(text)?.[1],
+      );
+    expect(counted('wrongOrigin')).toBeGreaterThanOrEqual(6);
+    expect(counted('wrongOrigin')).toBe(2 * counted('malformed'));
+    expect(counted('unauthenticated')).toBe(0);
+  } finally {
+    await served.stop();
+    socket.close();
+  }
 });

@@ -49,7 +49,9 @@ async function tellsTheTime(client: Client): Promise<void> {
   const past = await call(client, 'get_time_with_future_uncertainty', { at: '2020-01-01T00:00:00Z' });
   expect(past).toMatchObject({ isError: true, text: expect.stringContaining('expected an instant to come') });
   expect((await call(client, 'wait_until', { time: 'tomorrow' })).text).toContain("found 'tomorrow'");
-  expect((await call(client, 'wait_until', {})).text).toBe('expected either an instant or seconds from now');
+  expect((await call(client, 'wait_until', {})).text).toBe(
+    "expected either 'time', an instant, or 'seconds' from now; found neither",
+  );
 
   const target = seconds(told.time) + 0.3;
   const waited = await call(client, 'wait_until', { time: target });
@@ -65,6 +67,8 @@ async function tellsTheTime(client: Client): Promise<void> {
   expect(await compare(first, second)).toBe('before');
   expect(await compare(second, first)).toBe('after');
   expect(await compare(first, { ...second, maxError: 0.03 })).toBe('cannot be told');
+  // The whole answers of get_time and its like.
+  expect(await compare(told, later.told)).toBe('before');
   const half = await call(client, 'compare_timestamps', { a: { earliest: 1 }, b: first });
   expect(half).toMatchObject({ isError: true, text: 'a: expected earliest and latest, or time and maxError' });
 

@@ -66,6 +66,32 @@ describe('monotonic', () => {
     expect(monotonic().tell(undefined, at(5), 0.95)).toMatchObject({ time: 5, by: 'bare-clock' });
   });
 
+  it('does not go back over a restart, in the middle of a slew either', () => {
+    const before = monotonic();
+    const first = believed(0, -10e-3);
+    adopt(before, first, at(0));
+    const kept = JSON.parse(JSON.stringify(before.snapshot!()));
+    const after = monotonic();
+    after.restore!(kept, { continues: true, elapsed: 5 });
+    adopt(after, first, at(15));
+    for (const t of [15, 18, 30]) expect(after.tell(first, at(t), 0.95)).toEqual(before.tell(first, at(t), 0.95));
+    // And so with the next estimate.
+    const second = believed(16, -20e-3);
+    for (const each of [before, after]) adopt(each, second, at(16));
+    expect(after.tell(second, at(17), 0.95)).toEqual(before.tell(second, at(17), 0.95));
+  });
+
+  it('begins anew where the counter has', () => {
+    const before = monotonic();
+    adopt(before, believed(1000, -10e-3), at(1000));
+    const after = monotonic();
+    after.restore!(before.snapshot!(), { continues: false, elapsed: 5 });
+    const estimate = believed(0, 20e-3);
+    adopt(after, estimate, at(0));
+    expect(after.tell(estimate, at(0), 0.95).time).toBe(0);
+    expect(() => monotonic().restore!({ version: 9, state: {} }, { continues: true, elapsed: 0 })).toThrow('version 1');
+  });
+
   it('judges an estimate that is not in force by itself', () => {
     const timekeeper = monotonic();
     adopt(timekeeper, believed(0, -1), at(0));

@@ -66,7 +66,8 @@ export function deviations(
   return ms.map(m => deviationOf(estimator, x, m * tau0, m));
 }
 
-function deviationOf(estimator: Exclude<Estimator, 'mtie'>, x: Float64Array, tau: number, m: number): number {
+/** One deviation of a phase (seconds) that no line needs to be taken from first. */
+export function deviationOf(estimator: Exclude<Estimator, 'mtie'>, x: Float64Array, tau: number, m: number): number {
   switch (estimator) {
     case 'adev':
       return Math.sqrt(meanSquareOfSecond(x, m, m) / 2) / tau;
@@ -91,7 +92,9 @@ function deviationOf(estimator: Exclude<Estimator, 'mtie'>, x: Float64Array, tau
 export function levelled(phase: Float64Array): Float64Array {
   const first = phase[0]!;
   const slope = (phase[phase.length - 1]! - first) / (phase.length - 1);
-  return phase.map((x, i) => x - first - slope * i);
+  const rest = new Float64Array(phase.length);
+  for (let i = 0; i < phase.length; i++) rest[i] = phase[i]! - first - slope * i;
+  return rest;
 }
 
 function meanSquareOfFirst(x: Float64Array, m: number): number {

@@ -1,5 +1,5 @@
 import { POWER_LAWS, type PowerLaw } from '../../world/power-law.js';
-import { deviations } from './estimators.js';
+import { deviationOf } from './estimators.js';
 import { theoreticalDeviation } from './fractional-noise.js';
 
 /** Averages below which the noise is not identified at an averaging factor: with fewer, FM noises are mixed up. */
@@ -55,7 +55,7 @@ function byLagOne(x: Float64Array): PowerLaw {
 }
 
 function byRatio(x: Float64Array, m: number): PowerLaw {
-  const ratio = deviations('mdev', x, 1, [m])[0]! / deviations('oadev', x, 1, [m])[0]!;
+  const ratio = deviationOf('mdev', x, m, m) / deviationOf('oadev', x, m, m);
   return nearest(alpha => {
     const expected = theoreticalDeviation('mdev', alpha, 1, 1, m) / theoreticalDeviation('oadev', alpha, 1, 1, m);
     return Math.abs(Math.log(ratio / expected));
@@ -101,10 +101,12 @@ function withoutQuadratic(phase: Float64Array): Float64Array {
   mean /= n;
   slope /= slopeSquares;
   bend /= bendSquares;
-  return phase.map((x, i) => {
+  const rest = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
     const t = i - centre;
-    return x - mean - slope * t - bend * (t * t - offset);
-  });
+    rest[i] = phase[i]! - mean - slope * t - bend * (t * t - offset);
+  }
+  return rest;
 }
 
 function meanSquare(x: Float64Array): number {
