@@ -35,15 +35,22 @@ export function problemWith(answer: ArrayLike<number>): string | undefined {
  * The classical estimate with a model's answer put on it: quantiles of (truth − classical line)/scale at each horizon,
  * row by row, then of the drift's error. An answer of zero with normal quantiles leaves it as it is.
  *
- * Offset: the median now. Drift: its own median. Deviation: half of the interval about the median that holds 68 % now; how
- * it grows is scaled so that after one spacing it is what the model says there. The maximum error widens by what the offset moved.
+ * Offset: the median now. Drift: its own median; of both, the `share` that is believed. Deviation: half of the interval
+ * about that which holds 68 % now; how it grows is scaled so that after one spacing it is what the model says there. The maximum error widens by what the offset moved.
  */
-export function corrected(estimate: Estimate, answer: ArrayLike<number>, spacing: number, by: string): Estimate {
+export function corrected(
+  estimate: Estimate,
+  answer: ArrayLike<number>,
+  spacing: number,
+  by: string,
+  share = 1,
+): Estimate {
   const scales = scalesOf(estimate, spacing);
   const median = (row: number): number => answer[row * LEVELS.length + MEDIAN]! * scales[row]!;
-  const half = (row: number, level: number): number => scales[row]! * halfHolding(level, answer, row);
-  const move = median(NOW);
-  const turn = median(DRIFT);
+  const half = (row: number, level: number): number =>
+    scales[row]! * halfHolding(level, answer, row, share * answer[row * LEVELS.length + MEDIAN]!);
+  const move = share * median(NOW);
+  const turn = share * median(DRIFT);
   const half68 = Math.max(half(NOW, 0.68), 1e-12);
   const half95 = Math.max(half(NOW, 0.95), half68);
   const p00 = half68 ** 2;
@@ -83,9 +90,8 @@ function shareBelow(value: number, answer: ArrayLike<number>, row: number): numb
   return 1 - normalTail(SCORES[i]! + along * (SCORES[i + 1]! - SCORES[i]!));
 }
 
-/** Half of the interval about the median that holds `level` of a row's law, which may lean to one side. */
-function halfHolding(level: number, answer: ArrayLike<number>, row: number): number {
-  const middle = answer[row * LEVELS.length + MEDIAN]!;
+/** Half of the interval about `middle` that holds `level` of a row's law, which may lean to one side. */
+function halfHolding(level: number, answer: ArrayLike<number>, row: number, middle: number): number {
   let [low, high] = [0, 0];
   for (let i = 0; i < LEVELS.length; i++)
     high = Math.max(high, 2 * Math.abs(answer[row * LEVELS.length + i]! - middle));

@@ -4,9 +4,13 @@ import { ConformalFactor } from './conformal.js';
 import { corrected, problemWith, widened } from './correction.js';
 import { Gate, pinball } from './gate.js';
 import type { Window } from './residual-window.js';
+import { Trust } from './trust.js';
 
 /** A move that neither the prediction nor the measurement's queueing explains, in deviations: a step. */
 const STEP = 5;
+
+/** A smaller share of the corrections than this is not worth telling. */
+const LEAST_SHARE = 0.1;
 
 /** Why the classical estimate is told. */
 export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
@@ -44,12 +48,15 @@ export class LearnedEstimator {
     learned: 0,
   };
   readonly gate = new Gate();
+  readonly trust = new Trust();
   private readonly track: ClassicalTrack;
   private readonly at68 = new ConformalFactor(0.68);
   private readonly at95 = new ConformalFactor(0.95);
   private classical: Estimate | undefined;
-  /** What the model makes of the last measurement, also where it is not told; its intervals as it gave them. */
+  /** What is made of the model's last answer, also where it is not told, before intervals are widened. */
   private learned: Estimate | undefined;
+  /** The same with the whole of the correction, whatever is believed of it. */
+  private whole: Estimate | undefined;
 
   /** `report` is told what the classical estimator has to say. */
   constructor(
@@ -84,8 +91,10 @@ export class LearnedEstimator {
     if (answer === undefined) return this.fall('no-answer', classical);
     const problem = problemWith(answer);
     if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
-    this.learned = corrected(classical, answer, window.spacing, 'learned');
-    if (this.gated && !this.gate.open) return this.fall('gate', classical);
+    const { share } = this.trust;
+    this.whole = corrected(classical, answer, window.spacing, 'learned');
+    this.learned = this.gated ? corrected(classical, answer, window.spacing, 'learned', share) : this.whole;
+    if (this.gated && (!this.gate.open || share < LEAST_SHARE)) return this.fall('gate', classical);
     this.counts.learned += 1;
     return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
   }
@@ -97,6 +106,7 @@ export class LearnedEstimator {
       estimate && { ...estimate, offset: estimate.offset + by };
     this.classical = moved(this.classical);
     this.learned = moved(this.learned);
+    this.whole = moved(this.whole);
   }
 
   private fall(by: Reason, estimate: Estimate): Answer {
@@ -116,6 +126,8 @@ export class LearnedEstimator {
     const other = pinball(offset - offsetAfter(classical, tau), unit);
     const deviation = unit / 1.96;
     this.gate.score(pinball(error, wide) / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
+    const line = offsetAfter(classical, tau);
+    this.trust.score(offset - line, offsetAfter(this.whole!, tau) - line, deviation ** 2 + noise ** 2);
     // For the width of an interval only what is about as sure as it will do; what the measurement's own noise adds is
     // taken out again: the share that a width f·h holds is that of errors with error² ≤ (f·h)² + noise².
     if (noise > deviation) return;

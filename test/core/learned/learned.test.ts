@@ -7,6 +7,7 @@ import { Gate, pinball } from '../../../src/core/learned/gate.js';
 import { LearnedEstimator } from '../../../src/core/learned/learned-estimator.js';
 import { leastSquares } from '../../../src/core/learned/line-fits.js';
 import { FEATURES, LEAST, ResidualWindow, scalesOf, WINDOW } from '../../../src/core/learned/residual-window.js';
+import { Trust } from '../../../src/core/learned/trust.js';
 import { inverseNormal } from '../../../src/core/pipeline/telling.js';
 import { randomStream } from '../../../src/core/world/random.js';
 import { expectSound, measurementAt } from '../../contract/conformance.js';
@@ -273,6 +274,40 @@ describe('the gate', () => {
   });
 });
 
+describe('the share that is believed of corrections', () => {
+  /** After `n` measurements that showed `truth` times what had been said, with noise of one deviation. */
+  const shareAfter = (n: number, truth: number, said: number): number => {
+    const random = randomStream('1', 'trust');
+    const trust = new Trust();
+    for (let i = 0; i < n; i++) {
+      const one = said * random.normal();
+      trust.score(truth * one + random.normal(), one, 1);
+    }
+    return trust.share;
+  };
+
+  test('is most of them before anything is known, and where measurements cannot tell', () => {
+    expect(new Trust().share).toBe(0.9);
+    expect(shareAfter(300, 0, 1e-3)).toBeCloseTo(0.9, 1);
+  });
+
+  test('becomes all of them where measurements lie where they said, and none where they lie on the other side', () => {
+    expect(shareAfter(300, 1, 0.5)).toBeGreaterThan(0.8);
+    expect(shareAfter(300, 0, 0.5)).toBeLessThan(0.35);
+    expect(shareAfter(300, -1, 0.5)).toBe(0);
+  });
+
+  test('is not moved far by one wild measurement, nor at all by one that is not a number', () => {
+    const trust = new Trust();
+    trust.score(-1000, 1, 1);
+    expect(trust.share).toBeGreaterThan(0.4);
+    const before = trust.share;
+    trust.score(Number.NaN, 1, 1);
+    trust.score(1, 1, 0);
+    expect(trust.share).toBe(before);
+  });
+});
+
 describe('the learned estimator', () => {
   /** 90 polls of a quiet clock; at 50 it is stepped. */
   const life = (): readonly Measurement[] => {
@@ -326,7 +361,7 @@ describe('the learned estimator', () => {
       by.push(answer.by);
     }
     expect(by.slice(0, 3)).toEqual(Array(3).fill('few-measurements'));
-    expect(by.slice(10, 70).every(one => one === 'learned')).toBe(true);
+    expect(by.slice(55, 70)).toEqual(Array(15).fill('learned'));
     expect(by.slice(70, 72)).toEqual(['no-answer', 'absurd-answer']);
   });
 });
