@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import type { RunSummary } from '../core/contracts/index.js';
 import { InputError } from '../core/errors.js';
 import { chaosSeeds, drawTimeline, shrinkTimeline, timelineEntries, withTimeline } from '../core/experiment/chaos.js';
+import { showMetric } from '../core/experiment/expectations.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { runScenario } from '../core/experiment/run.js';
 import type { FaultChoice } from '../core/experiment/scenario.js';
@@ -14,6 +15,7 @@ export interface ChaosOptions {
   readonly shrink?: boolean;
   readonly json?: boolean;
   readonly report?: boolean;
+  readonly out?: string;
   readonly plugin?: readonly string[];
 }
 
@@ -36,7 +38,9 @@ export async function chaos(files: readonly string[], options: ChaosOptions): Pr
   if (!Number.isInteger(runs) || runs < 1) {
     throw new InputError('--chaos', `expected a number of runs, found '${String(options.chaos)}'`);
   }
-  if (options.report) throw new InputError('--report', 'shows one run: --chaos makes many and keeps none');
+  for (const one of ['report', 'out'] as const) {
+    if (options[one]) throw new InputError(`--${one}`, 'is for one run: --chaos makes many and keeps none');
+  }
   const loaded: LoadedScenario[] = [];
   for (const file of files) loaded.push(await openScenario(file, options.plugin));
   // What can be drawn must not depend on what a scenario names.
@@ -83,7 +87,7 @@ async function brokenBy(loaded: Pick<LoadedScenario, 'scenario' | 'file'>): Prom
   }
   return summary.expectations
     .filter(({ holds }) => !holds)
-    .map(({ pipeline, metric, limit, found }) => `${pipeline} ${metric} ${limit}: found ${found}`);
+    .map(({ pipeline, metric, limit, found }) => `${pipeline} ${metric} ${limit}: found ${showMetric(metric, found)}`);
 }
 
 function render({ scenario, seed, broken, timeline, shrunk }: Broken): string {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InputError } from '../core/errors.js';
+import { pluginCount } from '../core/plugin/registry.js';
 
 /**
  * Loads plugins from outside: a file (TypeScript without a build step, or JavaScript) or a package. They get this very
@@ -22,16 +23,34 @@ export async function loadExternalPlugins(modules: readonly string[]): Promise<v
     interopDefault: true,
     fsCache: false,
   });
-  for (const module of modules) {
+  for (const module of new Set(modules)) {
     const isFile = /^[./\\]|^[A-Za-z]:/.test(module) || /\.[cm]?[jt]s$/.test(module);
     const path = isFile ? resolve(module) : module;
     if (isFile && !existsSync(path)) throw new InputError(`--plugin ${module}`, 'no such file');
+    const known = pluginCount();
     try {
       await jiti.import(path);
     } catch (error) {
-      if (error instanceof InputError) throw error;
-      const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-      throw new InputError(`--plugin ${module}`, `cannot be loaded: ${why}`);
+      if (error instanceof InputError) throw new InputError(`--plugin ${module}`, error.message);
+      throw new InputError(`--plugin ${module}`, `cannot be loaded: ${reason(error)}`);
     }
+    if (pluginCount() === known && !loaded.has(path)) {
+      throw new InputError(
+        `--plugin ${module}`,
+        'registers no plugin: expected a class with @plugin({ kind, name, … })',
+      );
+    }
+    loaded.add(path);
   }
+}
+
+/** Modules are run once in a process. */
+const loaded = new Set<string>();
+
+/** The first line of what was thrown; of what cannot be parsed, also where. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const [what = '', where = ''] = error.message.split('\n');
+  const [, line, column] = /:(\d+):(\d+)$/.exec(where.trim()) ?? [];
+  return line === undefined ? what : `${what.trim()} at line ${line}, column ${column}`;
 }

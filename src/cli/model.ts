@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Measurement, Tensors } from '../core/contracts/index.js';
@@ -9,7 +9,7 @@ import { feedsOf } from '../core/models/feeds.js';
 import { formatTime } from '../core/quantity.js';
 import { randomStream } from '../core/world/random.js';
 import { goldenOf, openBare, openCard } from '../plugins/models/onnx.js';
-import { readText } from './scenario-files.js';
+import { readText, writeOutput } from './scenario-files.js';
 
 export interface ModelOptions {
   readonly like?: string;
@@ -79,7 +79,7 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
   };
   const text = `${compact(drafted)}\n`;
   parseCard(text, out);
-  writeFileSync(out, text);
+  writeOutput(out, text);
   process.stdout.write(
     `${out}: a card for ${file}, as ${options.like}. Check its sampling and units, then: escapement model ${out}\n`,
   );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { version } from '../../package.json';
 import type { PipelineSummary, RunSummary } from '../core/contracts/index.js';
+import { showMetric } from '../core/experiment/expectations.js';
 import { formatDuration, formatTime } from '../core/quantity.js';
 import { bestOf } from '../report/charts.js';
 import { formatExact, formatPpm, formatShare } from '../report/format.js';
@@ -234,15 +235,9 @@ function recoveryTable({ pipelines }: RunSummary, epoch: number): string {
 function expectationsOf({ summary: { expectations } }: RunFolder): string {
   if (expectations.length === 0) return '';
   const items = expectations.map(({ pipeline, metric, limit, found, holds }) => {
-    const shown =
-      found === null
-        ? 'nothing'
-        : /coverage|winRate|frequency|drift|growth|distance/i.test(metric)
-          ? String(Number(found.toPrecision(4)))
-          : formatTime(found);
     return (
       `<li class="${holds ? 'holds' : 'broken'}"><b>${holds ? 'holds' : 'broken'}</b> ` +
-      `${escapeText(`${pipeline} ${metric} ${limit}`)}<span>found ${shown}</span></li>`
+      `${escapeText(`${pipeline} ${metric} ${limit}`)}<span>found ${showMetric(metric, found)}</span></li>`
     );
   });
   return `<section><h2>Expectations</h2><ul class="expectations">${items.join('')}</ul></section>`;

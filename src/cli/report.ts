@@ -1,9 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { InputError, unknownName } from '../core/errors.js';
 import { pageOf } from './report-page.js';
 import { type RunFolder, readRun } from './run-folder.js';
-import { reasonOf } from './scenario-files.js';
+import { writeOutput } from './scenario-files.js';
 
 export interface ReportOptions {
   readonly format?: string;
@@ -40,7 +39,7 @@ export async function report(folders: readonly string[], options: ReportOptions)
         : options.out;
     for (const { name, svg } of stillCharts(run, { dark: theme === 'dark', utc, charts: options.chart ?? CHARTS })) {
       const file = join(below ?? folders[index]!, `${name}.${format}`);
-      write(file, rastered === undefined ? svg : rastered(svg));
+      writeOutput(file, rastered === undefined ? svg : rastered(svg));
       process.stdout.write(`${file}\n`);
     }
   }
@@ -49,7 +48,7 @@ export async function report(folders: readonly string[], options: ReportOptions)
 /** Writes the page of some runs, and says where: `out`, or in the only run's folder, or here. */
 export function writePage(folders: readonly string[], out: string | undefined): string {
   const file = out ?? (folders.length === 1 ? join(folders[0]!, 'report.html') : 'report.html');
-  write(file, pageOf(readRuns(folders)));
+  writeOutput(file, pageOf(readRuns(folders)));
   return file;
 }
 
@@ -58,13 +57,4 @@ function readRuns(folders: readonly string[]): readonly RunFolder[] {
   const runs = folders.map(readRun);
   const unique = new Set(runs.map(({ name }) => name)).size === runs.length;
   return unique ? runs : runs.map((run, index) => ({ ...run, name: folders[index]! }));
-}
-
-function write(file: string, content: string | Buffer): void {
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, content);
-  } catch (error) {
-    throw new InputError(`--out ${file}`, `cannot be written: ${reasonOf(error)}`);
-  }
 }

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path';
 import type { RecordedTruth, Recording, RunSummary, Sink } from '../core/contracts/index.js';
+import { InputError } from '../core/errors.js';
 import type { KeptState } from '../core/experiment/keeping.js';
 import type { LoadedScenario } from '../core/experiment/load-scenario.js';
 import { type RunHandle, runScenario } from '../core/experiment/run.js';
@@ -15,6 +16,7 @@ export interface RunOptions {
   readonly out?: string;
   readonly json?: boolean;
   readonly report?: boolean;
+  readonly shrink?: boolean;
   readonly plugin?: readonly string[];
 }
 
@@ -23,15 +25,26 @@ const RUNS = 'runs';
 
 /** `escapement run`: exit code 1 where an expectation is broken. */
 export async function run(files: readonly string[], options: RunOptions): Promise<void> {
+  if (options.shrink) throw new InputError('--shrink', 'reduces a timeline of --chaos: expected --chaos with it');
   const loaded: LoadedScenario[] = [];
   for (const file of files) loaded.push(await openScenario(file, options.plugin));
+  // A report needs a folder: where none is named, each run gets one of its scenario's name.
+  const out = options.out ?? (options.report ? RUNS : undefined);
+  const several = files.length > 1 || options.out === undefined;
+  if (out !== undefined && several) {
+    for (const [index, { scenario, file }] of loaded.entries()) {
+      const other = loaded.findIndex(one => one.scenario.name === scenario.name);
+      if (other === index) continue;
+      throw new InputError(
+        file,
+        `is named '${scenario.name}' as ${files[other]} is: both would be kept in ${join(out, scenario.name)}`,
+      );
+    }
+  }
   const summaries: RunSummary[] = [];
   const folders: string[] = [];
   for (const one of loaded) {
     const seeded = options.seed === undefined ? one : { ...one, scenario: { ...one.scenario, seed: options.seed } };
-    // A report needs a folder: where none is named, each run gets one of its scenario's name.
-    const out = options.out ?? (options.report ? RUNS : undefined);
-    const several = files.length > 1 || options.out === undefined;
     const summary = await execute(seeded, { ...options, ...(out !== undefined && { out }), several });
     summaries.push(summary);
     if (out !== undefined) folders.push(several ? join(out, summary.scenario) : out);

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
 import { loadAllPlugins, loadPlugins } from '../plugins/index.js';
@@ -24,6 +24,16 @@ export function reasonOf(error: unknown): string {
   if (code === 'EISDIR') return 'it is a folder';
   if (code === 'EACCES') return 'permission denied';
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Writes a file that `--out` asks for. */
+export function writeOutput(file: string, content: string | Buffer): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  } catch (error) {
+    throw new InputError(`--out ${file}`, `cannot be written: ${reasonOf(error)}`);
+  }
 }
 
 /** A scenario file and those that it extends. */
@@ -71,8 +81,14 @@ function basesOf(text: string, file: string): readonly string[] {
   let from = file;
   for (let base = extensionOf(text); base !== undefined; base = extensionOf(bases.at(-1)!)) {
     if (bases.length === DEEPEST) throw new InputError(`${file} extends`, `goes over more than ${DEEPEST} scenarios`);
+    const by = from;
     from = isAbsolute(base) ? base : join(dirname(from), base);
-    bases.push(readText(from));
+    if (resolve(from) === resolve(file)) throw new InputError(`${by} extends`, `goes in a circle, back to ${file}`);
+    try {
+      bases.push(readText(from));
+    } catch (error) {
+      throw error instanceof InputError ? new InputError(`${by} extends`, error.message) : error;
+    }
   }
   return bases;
 }

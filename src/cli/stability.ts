@@ -40,6 +40,7 @@ export function stability(file: string, options: StabilityCommandOptions): void 
   }
   const tau0 = 1 / positive('--rate', options.rate ?? '1', 'a number of samples per second');
   const scale = options.scale === undefined ? 1 : numberOf('--scale', options.scale, 'a number');
+  if (scale === 0) throw new InputError('--scale', `expected another number than 0, found '${options.scale}'`);
   const level = options.level === undefined ? undefined : numberOf('--level', options.level, 'a probability');
   if (level !== undefined && !(level > 0 && level < 1)) {
     throw new InputError('--level', `expected a probability between 0 and 1, found ${options.level}`);

@@ -30,13 +30,20 @@ export function guarded<T>(part: string, work: () => T): T {
   }
 }
 
+/** What a plugin answers, where that has to be an object: anything else ends the run with a message that names the part. */
+export function expectObject(part: string, answer: unknown, expected: string): void {
+  if (typeof answer === 'object' && answer !== null) return;
+  throw new InputError(part, `gave ${typeof answer === 'string' ? `'${answer}'` : answer}; expected ${expected}`);
+}
+
 /** The known name nearest to a misspelt one, if any is near enough to be meant. */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(name.length < 3 ? 1 : 2, Math.floor(name.length / 2)) + 1;
   for (const candidate of known) {
     const d = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (d < bestDistance) [best, bestDistance] = [candidate, d];
+    // One that has no letter in common is not what was meant, however short.
+    if (d < bestDistance && d < Math.max(name.length, candidate.length)) [best, bestDistance] = [candidate, d];
   }
   return best;
 }

@@ -47,7 +47,9 @@ describe('bad input', () => {
 
   test('what is no scenario, in several ways', () => {
     for (const [text, message] of [
-      ['', ': expected a scenario (a map with `name`, `world`, …)'],
+      ['', ': expected a scenario (a map with `name`, `world`, …), found nothing'],
+      ['extends: none.yaml\n', ' extends: goes in a circle, back to '],
+      ['extends: missing.yaml\n', ' extends: '],
       ['name: [\n', ':2: is not YAML: '],
       ['a: &a [*a]\n', ''],
       ['a: *b\n', ': is not YAML: Unresolved alias'],
@@ -70,6 +72,22 @@ describe('bad input', () => {
       'a plugin that is not there',
       ['run', good, '--plugin', './missing.ts'],
       /^escapement: --plugin \.\/missing\.ts: no such file$/m,
+    ],
+    ['a shrinking of nothing', ['run', good, '--shrink'], /^escapement: --shrink: .* expected --chaos with it$/m],
+    [
+      'a folder for many runs',
+      ['run', good, '--chaos', '2', '--out', 'x'],
+      /^escapement: --out: is for one run: --chaos makes many and keeps none$/m,
+    ],
+    [
+      'two runs in one folder',
+      ['run', good, good, '--out', join(folder, 'twice')],
+      /kalman\.yaml: is named 'x' as .*kalman\.yaml is: both would be kept in .*twice/m,
+    ],
+    [
+      'a schema into a folder',
+      ['schema', '--out', folder],
+      /^escapement: --out .*: cannot be written: it is a folder$/m,
     ],
     [
       'a folder of output that is a file',

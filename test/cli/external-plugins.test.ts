@@ -90,7 +90,23 @@ describe('a plugin from outside', () => {
 
   test.each([
     ['no-such.ts', undefined, /--plugin .*no-such\.ts: no such file/],
-    ['broken.ts', 'const = 1;', /--plugin .*broken\.ts: cannot be loaded: /],
+    ['broken.ts', 'const = 1;', /--plugin .*broken\.ts: cannot be loaded: .* at line 1, column 6$/m],
+    ['nothing.ts', 'export const x = 1;', /--plugin .*nothing\.ts: registers no plugin: expected a class with @plugin/],
+    [
+      'kind.js',
+      JAVASCRIPT.replace("'corrector'", "'correcter'"),
+      /kind\.js: Halfway: unknown kind of plugin 'correcter' \(did you mean 'corrector'\?\)/,
+    ],
+    [
+      'name.js',
+      JAVASCRIPT.replaceAll('NAME', 'half way'),
+      /name\.js: Halfway: expected a name of .*, found 'half way'/,
+    ],
+    [
+      'options.js',
+      JAVASCRIPT.replaceAll('NAME', 'bare').replace(', options: z.object({})', ''),
+      /options\.js: Halfway: 'bare' has no options: expected a zod object/,
+    ],
     ['throws.ts', "throw new Error('on purpose');", /--plugin .*throws\.ts: cannot be loaded: on purpose/],
     ['twin.js', JAVASCRIPT.replaceAll('NAME', 'kalman'), /there is already a corrector named 'kalman'/],
   ])('that cannot be loaded (%s) is one clear line', (name, text, message) => {

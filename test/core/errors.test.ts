@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { InputError, nearest, unknownName } from '../../src/core/errors.js';
 
 describe('the nearest known name', () => {
-  const known = ['kalman', 'offset-only', 'none', 'drift-aware'];
+  const known = ['kalman', 'offset-only', 'none', 'drift-aware', 'x'];
 
   test.each([
     ['kalmann', 'kalman'],
@@ -12,6 +12,7 @@ describe('the nearest known name', () => {
     ['drift_aware', 'drift-aware'],
     ['nome', 'none'],
     ['quadratic', undefined],
+    ['9', undefined],
   ])('to %j is %j', (name, near) => {
     expect(nearest(name, known)).toBe(near);
   });
@@ -21,7 +22,7 @@ describe('the nearest known name', () => {
       "x.yaml:3 a: unknown corrector 'kalmann' (did you mean 'kalman'?)",
     );
     expect(unknownName('x', 'corrector', 'quadratic', known).message).toBe(
-      "x: unknown corrector 'quadratic' (known: kalman, offset-only, none, drift-aware)",
+      "x: unknown corrector 'quadratic' (known: kalman, offset-only, none, drift-aware, x)",
     );
     expect(unknownName('x', 'corrector', 'any', []).message).toBe("x: unknown corrector 'any' (known: none)");
   });

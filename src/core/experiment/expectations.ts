@@ -32,6 +32,13 @@ export function metricOf(summary: PipelineSummary, metric: Metric, within?: numb
   return summary.winRate;
 }
 
+/** A metric's value for people: a time, or a number without the digits that nobody reads. */
+export function showMetric(metric: string, value: number | null): string {
+  if (value === null) return 'nothing';
+  const unit = METRICS[metric.split(' ')[0] as Metric];
+  return unit === 'time' ? formatTime(value) : String(Number(value.toPrecision(6)));
+}
+
 /** Whether each expectation holds. What could not be measured does not. A bias is judged by its size. */
 export function judge(
   expectations: Scenario['expectations'],
@@ -47,10 +54,10 @@ export function judge(
     const found = valueIn(pipeline);
     const size = sizeOf(found);
     const unit = of === undefined ? 1 : sizeOf(valueIn(of));
-    const show = (value: number): string => (METRICS[metric] === 'time' ? formatTime(value) : String(value));
+    const show = (value: number): string => showMetric(metric, value);
     const limit = (sign: string, value: number): string => {
       if (of === undefined) return `${sign} ${show(value)}`;
-      return `${sign} ${value} × ${of}${unit === null ? '' : ` (${show(value * unit)})`}`;
+      return `${sign} ${Number(value.toPrecision(6))} × ${of}${unit === null ? '' : ` (${show(value * unit)})`}`;
     };
     const limits = [
       ...(atMost === undefined ? [] : [limit('≤', atMost)]),

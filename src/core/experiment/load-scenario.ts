@@ -46,7 +46,8 @@ export function extendedBy(text: string): string | undefined {
 export function loadScenario(text: string, file: string, base: readonly string[] = []): LoadedScenario {
   const below = base.reduceRight<unknown>((under, over) => extended(under, parseDocument(over).toJS()), undefined);
   const document = new YamlFile(text, file, below);
-  if (!document.isMap) throw new InputError(file, 'expected a scenario (a map with `name`, `world`, …)');
+  if (!document.isMap)
+    throw new InputError(file, `expected a scenario (a map with \`name\`, \`world\`, …), found ${document.found}`);
   const { ntp_correction: block, ...read } = document.read(ScenarioSchema, []);
   const scenario = { ...read, pipelines: corrected(read.pipelines, block, document) };
   const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(path);
@@ -127,7 +128,8 @@ export function loadPipelines(text: string, file: string): readonly PipelineSpec
     return corrected(document.read(pipelines, ['pipelines']), block, document);
   }
   if (document.isMap) return [document.read(pipelines.unwrap().element, [])];
-  throw new InputError(file, 'expected a pipeline (a map with `name`, `corrector`, …), a list of them, or a scenario');
+  const expected = 'a pipeline (a map with `name`, `corrector`, …), a list of them, or a scenario';
+  throw new InputError(file, `expected ${expected}; found ${document.found}`);
 }
 
 /** Maps are merged key by key; anything else, lists too, is replaced. */
@@ -175,6 +177,14 @@ class YamlFile {
 
   get isList(): boolean {
     return isSeq(this.document.contents);
+  }
+
+  /** What there is instead of what was expected. */
+  get found(): string {
+    const { contents } = this.document;
+    if (isMap(contents)) return 'a map';
+    if (isSeq(contents)) return 'a list';
+    return contents === null || (isScalar(contents) && contents.value === null) ? 'nothing' : 'a text';
   }
 
   has(key: string): boolean {

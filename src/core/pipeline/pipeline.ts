@@ -25,7 +25,7 @@ import {
   type Verdict,
   type World,
 } from '../contracts/index.js';
-import { guarded, InputError, thrownBy } from '../errors.js';
+import { expectObject, guarded, InputError, thrownBy } from '../errors.js';
 import { isPromise } from '../world/scheduler.js';
 import { COMBINED } from './combined.js';
 import { anchorAt, carry, shifted } from './estimates.js';
@@ -217,6 +217,7 @@ export class Pipeline {
     } catch (error) {
       throw thrownBy(`pipeline '${this.name}', timekeeper`, error);
     }
+    if (told === undefined) expectObject(`pipeline '${this.name}', timekeeper`, told, 'a time with its bounds');
     const { time, offset, uncertainty = 0, maxError = 0 } = told;
     if (!Number.isFinite(time + offset) || !(uncertainty >= 0 && maxError >= 0)) {
       throw new InputError(
@@ -369,6 +370,13 @@ export class Pipeline {
       } else {
         const others = this.othersThan(passed);
         const combination = this.guard('combiner', () => combiner.combine(passed, others));
+        if (!Array.isArray(combination?.measurements) || !Array.isArray(combination.verdicts)) {
+          throw new InputError(
+            `pipeline '${this.name}', combiner`,
+            'expected an answer { measurements, verdicts }, both lists',
+          );
+        }
+        for (const measurement of combination.measurements) this.judge('combiner', measurement);
         chosen = combination.measurements;
         mad = combination.mad;
         verdicts.push(...combination.verdicts);
@@ -407,7 +415,9 @@ export class Pipeline {
     let current = measurement;
     for (const filter of filters) {
       const answer = filter.filter(current, this.history);
+      expectObject(`pipeline '${this.name}', filters`, answer, 'a measurement or { rejected: why }');
       if (isRejection(answer)) return answer;
+      if (answer !== current) this.judge('filters', answer);
       current = answer;
     }
     return current;
@@ -431,6 +441,9 @@ export class Pipeline {
       const answer = running
         ? this.guard('corrector', () => corrector.correct(prior, measurement, this.history, prediction))
         : undefined;
+      if (answer !== undefined) {
+        expectObject(`pipeline '${this.name}', corrector`, answer, 'an estimate, { declined: why } or undefined');
+      }
       this.measurements.add(measurement);
       if (!isDeclined(answer)) this.anchor = this.anchorOf(measurement);
       if (answer !== undefined && !isDeclined(answer)) {
@@ -464,6 +477,9 @@ export class Pipeline {
         this.world.kind === 'real' && isPromise(answer) ? this.inTime(answer) : answer,
         estimate => {
           try {
+            if (estimate !== undefined) {
+              expectObject(`pipeline '${this.name}', predictor`, estimate, 'an estimate or undefined');
+            }
             deliver(estimate);
           } catch (error) {
             fail(error);
@@ -551,6 +567,12 @@ export class Pipeline {
           `offset ${offset}, drift ${drift}, covariance [${p00}, ${p01}, ${p11}], maximum error ${maxError}`,
       );
     }
+  }
+
+  /** A filter or a combiner has made a measurement that holds no number: it ends the run, as an estimate would. */
+  private judge(part: string, measurement: Measurement): void {
+    const nonsense = notFinite(measurement);
+    if (nonsense !== undefined) throw new InputError(`pipeline '${this.name}', ${part}`, `gave what is ${nonsense}`);
   }
 
   /** A plugin that throws ends the run with a message that names it. */

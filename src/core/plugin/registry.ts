@@ -133,6 +133,7 @@ const registered = new Map<string, PluginDescriptor>();
 /** Class decorator: makes a class known as a plugin, under its kind and name, when its file is loaded. */
 export function plugin<K extends PluginKind, S extends OptionsSchema>(declaration: PluginDeclaration<K, S>) {
   return <T extends PluginClass<K>>(type: T): void => {
+    checkDeclaration(declaration, type.name);
     injectable()(type);
     // A class without a constructor of its own takes what its base class injects.
     if (type.length === 0 && Object.getPrototypeOf(type) !== Function.prototype) injectFromBase()(type);
@@ -151,6 +152,26 @@ export function plugin<K extends PluginKind, S extends OptionsSchema>(declaratio
 /** A misspelt option is an error, also where an author wrote `z.object`. */
 function strict(options: OptionsSchema): OptionsSchema {
   return options instanceof z.ZodObject && options.def.catchall === undefined ? options.strict() : options;
+}
+
+/** How many there are by now. */
+export function pluginCount(): number {
+  return registered.size;
+}
+
+/** Authors who write JavaScript have no compiler that tells them. */
+function checkDeclaration(declaration: PluginDeclaration<PluginKind> | undefined, place: string): void {
+  const { kind, name, summary, options } = declaration ?? ({} as Partial<PluginDeclaration<PluginKind>>);
+  if (kind === undefined || !PLUGIN_KINDS.includes(kind)) {
+    throw unknownName(place, 'kind of plugin', String(kind), PLUGIN_KINDS);
+  }
+  if (typeof name !== 'string' || !/^[\w.-]+$/.test(name)) {
+    throw new InputError(place, `expected a name of letters, digits, "-", "_" and ".", found '${name}'`);
+  }
+  if (typeof summary !== 'string') throw new InputError(place, `'${name}' has no summary: expected one line of text`);
+  if (typeof options?.safeParse !== 'function') {
+    throw new InputError(place, `'${name}' has no options: expected a zod object, z.object({}) if there are none`);
+  }
 }
 
 /** The plugins of a kind that have been loaded, by name. */

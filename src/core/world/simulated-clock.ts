@@ -149,10 +149,12 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   stepWall(by: number): void {
+    finite('a step of the wall clock', by);
     this.wallStep += by;
   }
 
   slewWall(rate: number): () => void {
+    finite('a rate of slewing', rate);
     this.turnSlew(rate);
     return once(() => this.turnSlew(-rate));
   }
@@ -167,6 +169,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   stepFrequency(by: number): void {
+    finite('a step of the frequency', by);
     const now = this.truth.time;
     this.steppedPhase += this.frequencyStep * (now - this.steppedAt);
     this.steppedAt = now;
@@ -187,6 +190,7 @@ export class SimulatedClock implements Clock, ClockControls, KnownClock, Counter
   }
 
   resetCounter(to: number): void {
+    finite('a counter', to);
     this.reset += to - this.read().counter;
   }
 
@@ -265,4 +269,9 @@ function once(end: () => void): () => void {
     ended = true;
     end();
   };
+}
+
+/** What a fault does to the clock, checked: a clock that reads NaN stops nothing, but makes everything meaningless. */
+function finite(what: string, value: number): void {
+  if (!Number.isFinite(value)) throw new Error(`${what} has to be a finite number, found ${value}`);
 }

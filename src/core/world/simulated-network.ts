@@ -14,12 +14,13 @@ import type {
   PathEffect,
   PathSelector,
   RandomStream,
+  Reply,
   ServerBehaviour,
   ServerControls,
   ServerSide,
   ServerState,
 } from '../contracts/index.js';
-import { guarded, InputError, unknownName } from '../errors.js';
+import { guarded, InputError, thrownBy, unknownName } from '../errors.js';
 import { respond } from '../ntp/responder.js';
 import type { LeapSeconds } from './leap-seconds.js';
 import type { SimulatedClock } from './simulated-clock.js';
@@ -193,7 +194,10 @@ export class SimulatedNetwork implements Network {
     const lane = lanes[direction];
     const { random } = lane;
     const { loss } = path;
-    let lost = typeof loss === 'number' ? loss > 0 && random.uniform() < loss : loss.lost(random, now, ++lane.count);
+    let lost =
+      typeof loss === 'number'
+        ? loss > 0 && random.uniform() < loss
+        : guarded(`server '${server.options.name}', loss`, () => loss.lost(random, now, ++lane.count));
     let delay = path.delay;
     if (path.jitter !== undefined) {
       delay += waiting(server.options.name, 'jitter', () => path.jitter!.draw(random, now));
@@ -204,18 +208,22 @@ export class SimulatedNetwork implements Network {
       if (!entry.concerns(server.options.name, direction)) continue;
       const { effect } = entry;
       const own = entry.streams.get(`${server.options.name}/${lanes.association}/${direction}`);
-      if (guarded(entry.name, () => effect.lost?.(own, now) ?? false)) lost = true;
-      if (effect.delay !== undefined) {
-        delay += waiting(server.options.name, entry.name, () => effect.delay!(own, now), Number.NEGATIVE_INFINITY);
+      try {
+        if (effect.lost?.(own, now)) lost = true;
+        if (effect.delay !== undefined) {
+          delay += waiting(server.options.name, entry.name, () => effect.delay!(own, now), Number.NEGATIVE_INFINITY);
+        }
+        const copy = effect.copy?.(own, now);
+        if (copy !== undefined) this.odd().copies.push(copy);
+        const mangler = effect.mangle?.(own, now);
+        if (mangler !== undefined) this.odd().manglers.push(mangler);
+        if (direction === 'out') continue;
+        if (effect.late?.(own, now)) this.odd().late = true;
+        const forgery = effect.forge?.(own, now);
+        if (forgery !== undefined) this.odd().forgeries.push(forgery);
+      } catch (error) {
+        throw thrownBy(entry.name, error);
       }
-      const copy = effect.copy?.(own, now);
-      if (copy !== undefined) this.odd().copies.push(copy);
-      const mangler = effect.mangle?.(own, now);
-      if (mangler !== undefined) this.odd().manglers.push(mangler);
-      if (direction === 'out') continue;
-      if (effect.late?.(own, now)) this.odd().late = true;
-      const forgery = effect.forge?.(own, now);
-      if (forgery !== undefined) this.odd().forgeries.push(forgery);
     }
     return lost ? undefined : Math.max(0, delay);
   }
@@ -320,7 +328,12 @@ export class SimulatedServer implements ServerControls, ServerSide {
 
   answer(question: Uint8Array, asker: string, at: number) {
     const behaviour = this.behaviours.at(-1) ?? this.options.behaviour;
-    return behaviour.answer(question, asker, at, this);
+    const part = `server '${this.name}', behaviour`;
+    const replies = guarded(part, () => behaviour.answer(question, asker, at, this));
+    if (!Array.isArray(replies) || !replies.every(({ after }) => Number.isFinite(after))) {
+      throw new InputError(part, 'expected a list of replies { bytes, after }, `after` a finite number of seconds');
+    }
+    return replies as readonly Reply[];
   }
 
   respond(question: Uint8Array, at: number, lie?: Lie): Uint8Array | undefined {

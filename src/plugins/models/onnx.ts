@@ -128,7 +128,10 @@ function read(file: string, encoding?: 'utf8'): string | Buffer {
     return readFileSync(file, encoding);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    throw new InputError(file, `cannot be read: ${code === 'ENOENT' ? 'no such file' : String(error)}`);
+    throw new InputError(
+      file,
+      `cannot be read: ${code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : String(error)}`,
+    );
   }
 }
 

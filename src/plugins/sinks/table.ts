@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import { z } from 'zod';
 import type { PipelineSummary, RunInfo, RunSummary, Sink } from '../../core/contracts/index.js';
+import { showMetric } from '../../core/experiment/expectations.js';
 import { sparkline } from '../../core/metrics/sparkline.js';
 import { plugin } from '../../core/plugin/registry.js';
 import { formatDuration, formatTime } from '../../core/quantity.js';
@@ -53,9 +54,7 @@ function render(summary: RunSummary, info: RunInfo | undefined): string {
       `${answered} answers, ${failed} questions failed.${starred === undefined ? '' : ' * least RMS.'}`,
   ];
   for (const { pipeline, metric, limit, found, holds } of summary.expectations) {
-    const value =
-      found === null ? 'nothing' : /coverage|winRate|frequency/i.test(metric) ? String(found) : formatTime(found);
-    lines.push(`${holds ? 'holds ' : 'BROKEN'}  ${pipeline} ${metric} ${limit}: found ${value}`);
+    lines.push(`${holds ? 'holds ' : 'BROKEN'}  ${pipeline} ${metric} ${limit}: found ${showMetric(metric, found)}`);
   }
   return lines.join('\n');
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { PipelineSummary } from '../../../src/core/contracts/index.js';
-import { judge, metricOf } from '../../../src/core/experiment/expectations.js';
+import { judge, metricOf, showMetric } from '../../../src/core/experiment/expectations.js';
 import { METRICS, type Metric } from '../../../src/core/experiment/scenario.js';
 
 const summary: PipelineSummary = {
@@ -88,4 +88,17 @@ describe('expectations', () => {
     expect(one('winRate', { atLeast: 0 }, 'silent')).toMatchObject({ found: null, holds: false });
     expect(one('error.rms', { atMost: 1 }, 'nobody')).toMatchObject({ found: null, holds: false });
   });
+});
+
+test.each([
+  ['error.rms', 2.61e-4, '261 µs'],
+  ['age.max', 1855.02, '1855 s'],
+  ['convergedBy (within 1.00 ms)', 63, '63.0 s'],
+  ['drift.rms', 2.6102345e-7, '2.61023e-7'],
+  ['holdover.growth', 1.0000000000000001e-7, '1e-7'],
+  ['calibration.distance', 0.4932, '0.4932'],
+  ['winRate', 1, '1'],
+  ['error.rms', null, 'nothing'],
+] as const)('%s of %j is shown in its own unit', (metric, value, shown) => {
+  expect(showMetric(metric, value)).toBe(shown);
 });

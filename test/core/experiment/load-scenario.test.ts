@@ -32,12 +32,12 @@ const TIME_UNITS = '(known: s, ms, us, µs, μs, ns, ps, min, h, d, day, days)';
 const RATIO_UNITS = '(known: %, ppm, ppb, ppt, us/s, µs/s, ms/s, ns/s, s/s)';
 
 describe('a scenario that is none', () => {
-  const none = 's.yaml: expected a scenario (a map with `name`, `world`, …)';
+  const none = 's.yaml: expected a scenario (a map with `name`, `world`, …), found';
   test.each([
-    ['an empty file', '', none],
-    ['a comment', '# nothing\n', none],
-    ['a list', '- a\n- b\n', none],
-    ['a text', 'hello\n', none],
+    ['an empty file', '', `${none} nothing`],
+    ['a comment', '# nothing\n', `${none} nothing`],
+    ['a list', '- a\n- b\n', `${none} a list`],
+    ['a text', 'hello\n', `${none} a text`],
     [
       'a list that does not end',
       'name: x\nworld: [\n',

@@ -11,8 +11,10 @@ import type {
   Estimate,
   Fault,
   Filter,
+  LossLaw,
   Poller,
   Predictor,
+  ServerBehaviour,
   Sink,
   Source,
   SourceEvent,
@@ -126,6 +128,49 @@ for (const [name, value] of Object.entries({ nan: Number.NaN, negative: -1, infi
   plugin({ kind: 'delay', name, summary, options })(failing<DelayLaw>(() => ({ draw: () => value })));
   plugin({ kind: 'poller', name, summary, options })(failing<Poller>(() => ({ next: () => value })));
 }
+/** Answers that are of another kind than the contract has it, as JavaScript allows. */
+const as = <T>(answer: unknown): T => answer as T;
+plugin({ kind: 'filter', name: 'undefined', summary, options })(
+  failing<Filter>(() => ({ filter: () => as(undefined) })),
+);
+plugin({ kind: 'filter', name: 'nan', summary, options })(
+  failing<Filter>(() => ({ filter: measurement => ({ ...measurement, offset: Number.NaN }) })),
+);
+plugin({ kind: 'combiner', name: 'undefined', summary, options })(
+  failing<Combiner>(() => ({ combine: () => as(undefined) })),
+);
+plugin({ kind: 'combiner', name: 'list', summary, options })(
+  failing<Combiner>(() => ({ combine: round => as(round) })),
+);
+plugin({ kind: 'combiner', name: 'nan', summary, options })(
+  failing<Combiner>(() => ({
+    combine: ([first]) => ({ measurements: [{ ...first!, delay: Number.NaN }], verdicts: [] }),
+  })),
+);
+plugin({ kind: 'predictor', name: 'null', summary, options })(failing<Predictor>(() => ({ predict: () => as(null) })));
+plugin({ kind: 'predictor', name: 'text', summary, options })(
+  failing<Predictor>(() => ({ predict: () => Promise.resolve(as<Estimate>('soon')) })),
+);
+plugin({ kind: 'corrector', name: 'text', summary, options })(failing<Corrector>(() => ({ correct: () => as('yes') })));
+plugin({ kind: 'corrector', name: 'null', summary, options })(failing<Corrector>(() => ({ correct: () => as(null) })));
+plugin({ kind: 'timekeeper', name: 'undefined', summary, options })(
+  failing<Timekeeper>(() => ({ tell: () => as(undefined) })),
+);
+plugin({ kind: 'loss', name: 'throws', summary, options })(failing<LossLaw>(() => ({ lost: fail })));
+plugin({ kind: 'server', name: 'throws', summary, options })(failing<ServerBehaviour>(() => ({ answer: fail })));
+plugin({ kind: 'server', name: 'undefined', summary, options })(
+  failing<ServerBehaviour>(() => ({ answer: () => as(undefined) })),
+);
+plugin({ kind: 'server', name: 'never', summary, options })(
+  failing<ServerBehaviour>(() => ({ answer: bytes => [{ bytes, after: Number.NaN }] })),
+);
+plugin({ kind: 'fault', name: 'mangles', summary, options })(
+  failing<Fault>(() => ({ inject: target => target.disturb({}, { mangle: fail }) })),
+);
+plugin({ kind: 'fault', name: 'nan', summary, options })(
+  failing<Fault>(() => ({ inject: target => void target.clock.stepWall(Number.NaN) })),
+);
+
 /** A source that first tells nonsense, and then one exchange that is sound. */
 plugin({ kind: 'source', name: 'nonsense', summary, options })(
   failing<Source>(() => {
@@ -183,6 +228,9 @@ describe('a plugin that throws ends the run, in one line that names it:', () => 
     ['a timekeeper that remembers', { pipeline: { timekeeper: 'throws-late' } }, `pipeline 'p', timekeeper: ${thrown}`],
     ['a supervisor', { pipeline: { supervisors: ['throws'] } }, `pipeline 'p', supervisors: ${thrown}`],
     ['a poller', { source: { use: 'ntp', poller: 'throws' } }, `s/a, poller: ${thrown}`],
+    ['a loss law', { server: { loss: { use: 'throws' } } }, `server 'a', loss: ${thrown}`],
+    ['a server', { server: { behaviour: 'throws' } }, `server 'a', behaviour: ${thrown}`],
+    ['a fault of packets', { faults: [{ use: 'mangles', at: 5 }] }, `faults/mangles@5: ${thrown}`],
     ['a delay law', { server: { jitter: 'throws' } }, `server 'a', jitter: ${thrown}`],
     ['a fault', { faults: [{ use: 'throws', at: 5 }] }, `faults/throws@5: ${thrown}`],
     ['a fault that ends', { faults: [{ use: 'throws-late', at: 5, for: 10 }] }, `faults/throws-late@5: ${thrown}`],
@@ -234,6 +282,78 @@ describe('a plugin that answers what is no number ends the run, too:', () => {
   ];
   test.each(cases)('%s', async (_, parts, message) => {
     await expect(run(parts)).rejects.toMatchObject({ name: 'InputError', message: expect.stringMatching(message) });
+  });
+});
+
+describe('a plugin that answers something else than its contract has it ends the run, too:', () => {
+  const estimate = 'expected an estimate';
+  const cases: readonly (readonly [string, Parts, string])[] = [
+    [
+      'a filter',
+      { pipeline: { filters: ['undefined'] } },
+      "pipeline 'p', filters: gave undefined; expected a measurement or { rejected: why }",
+    ],
+    [
+      'a filter (nan)',
+      { pipeline: { filters: ['nan'] } },
+      "pipeline 'p', filters: gave what is not a measurement: offset is NaN",
+    ],
+    [
+      'a combiner',
+      { pipeline: { combiner: 'undefined' } },
+      "pipeline 'p', combiner: expected an answer { measurements, verdicts }, both lists",
+    ],
+    [
+      'a combiner (list)',
+      { pipeline: { combiner: 'list' } },
+      "pipeline 'p', combiner: expected an answer { measurements, verdicts }, both lists",
+    ],
+    [
+      'a combiner (nan)',
+      { pipeline: { combiner: 'nan' } },
+      "pipeline 'p', combiner: gave what is not a measurement: delay is NaN",
+    ],
+    [
+      'a predictor',
+      { pipeline: { predictor: 'null' } },
+      `pipeline 'p', predictor: gave null; ${estimate} or undefined`,
+    ],
+    [
+      'a predictor’s promise',
+      { pipeline: { predictor: 'text' } },
+      `pipeline 'p', predictor: gave 'soon'; ${estimate} or undefined`,
+    ],
+    [
+      'a corrector',
+      { pipeline: { corrector: 'text' } },
+      `pipeline 'p', corrector: gave 'yes'; ${estimate}, { declined: why } or undefined`,
+    ],
+    [
+      'a corrector (null)',
+      { pipeline: { corrector: 'null' } },
+      `pipeline 'p', corrector: gave null; ${estimate}, { declined: why } or undefined`,
+    ],
+    [
+      'a timekeeper',
+      { pipeline: { timekeeper: 'undefined' } },
+      "pipeline 'p', timekeeper: gave undefined; expected a time with its bounds",
+    ],
+    ...['undefined', 'never'].map(
+      behaviour =>
+        [
+          `a server (${behaviour})`,
+          { server: { behaviour } },
+          "server 'a', behaviour: expected a list of replies { bytes, after }, `after` a finite number of seconds",
+        ] as const,
+    ),
+    [
+      'a fault',
+      { faults: [{ use: 'nan', at: 5 }] },
+      'faults/nan@5: threw: a step of the wall clock has to be a finite number, found NaN',
+    ],
+  ];
+  test.each(cases)('%s', async (_, parts, message) => {
+    await expect(run(parts)).rejects.toMatchObject({ name: 'InputError', message });
   });
 });
 
