@@ -2,8 +2,8 @@
 const FORGETTING = 0.99;
 
 /** What held-out clocks have shown corrections to be worth, and what that counts for beside what this clock shows. */
-const USUAL = 0.9;
-const PRIOR = 8;
+const USUAL = 1;
+const PRIOR = 20;
 
 /** What lies farther from both lines than so many deviations tells of neither; and no one measurement tells more. */
 const FAR = 3;
