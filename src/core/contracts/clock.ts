@@ -18,6 +18,8 @@ export type Axis = 'counter' | 'wall';
 /** A clock as a pipeline sees it. */
 export interface Clock {
   read(): ClockReading;
+  /** True: there is no counter beside the wall clock, or nobody says which of the two this is. What it reads may be stepped. */
+  readonly oneClock?: boolean | undefined;
 }
 
 /** The time that a reading shows on one axis, in seconds since the run's epoch. */

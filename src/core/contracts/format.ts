@@ -18,6 +18,8 @@ export interface Recording {
   /** Unix time of the recording's epoch, seconds, a whole number; 0 where unknown. */
   readonly epoch: number;
   readonly events: readonly RecordedEvent[];
+  /** True: its stamps are of one clock, which it calls the wall clock and the counter alike. */
+  readonly oneClock?: boolean;
   /** Answers that another program gave at the time, by its name, in order of time. */
   readonly answers?: Readonly<Record<string, readonly RecordedAnswer[]>>;
   /** For people, in sentences: what was left out and why, and what the figures are not. */

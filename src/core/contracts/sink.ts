@@ -27,6 +27,8 @@ export interface RunInfo {
   readonly clock?: string;
   /** What CLOCK_MONOTONIC_RAW read, in nanoseconds, when `counter` read 0, where a real world's counter is that clock. */
   readonly counterOrigin?: bigint;
+  /** True: a recording whose stamps are of one clock. */
+  readonly oneClock?: boolean;
 }
 
 /** One pipeline's answer at one instant of a sink's own grid, or at a measurement that scores it. */

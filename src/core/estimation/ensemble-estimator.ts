@@ -24,6 +24,12 @@ export const IDEAS = [
 ] as const;
 export type Idea = (typeof IDEAS)[number];
 
+/** Factors on the half-widths at 68 and 95 %. */
+export interface Spread {
+  readonly at68: number;
+  readonly at95: number;
+}
+
 export interface EnsembleOptions {
   readonly without?: readonly Idea[];
   readonly hypotheses?: readonly WanderHypothesis[];
@@ -47,12 +53,8 @@ export interface EnsembleOptions {
   readonly biasWander?: number;
   /** How long a route that was left still witnesses, s. */
   readonly ghostTime?: number;
-  /**
-   * Factors on the half-widths at 68 and 95 %, from simulation: see docs/estimator.md, Calibration. An error that exchanges
-   * bound has shorter tails than a normal one, so the second is the smaller.
-   */
-  readonly spread68?: number;
-  readonly spread95?: number;
+  /** Factors on the half-widths, from simulation: see docs/estimator.md, Calibration. */
+  readonly spread?: { readonly agreed: Spread; readonly doubtful: Spread };
   readonly maxSources?: number;
   readonly window?: number;
 }
@@ -80,7 +82,7 @@ const BEGINNING = 64;
  * One exchange makes "delays say nothing" so much likelier at the most (nats): a dozen exchanges on a new route look
  * like that, too, and must not undo what is known of the wander.
  */
-const DEAF_GAIN = 0.2;
+const DEAF_GAIN = 0.5;
 
 /** No clock's frequency is wrong by more, s/s. */
 const WORST_DRIFT = 5e-2;
@@ -117,8 +119,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread68: 0.925,
-  spread95: 0.895,
+  spread: { agreed: { at68: 1.06, at95: 0.95 }, doubtful: { at68: 0.85, at95: 0.81 } },
   maxSources: 8,
   window: 512,
 };
@@ -466,7 +467,7 @@ export class EnsembleEstimator {
   }
 
   #estimate(): ClockEstimate {
-    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread68, spread95 } = this.#options;
+    const { biasShare, ghostShare, biasWide, biasNarrow, whiteFm, spread } = this.#options;
     const n = this.#sources.length;
     if (n === 0) {
       return {
@@ -537,7 +538,7 @@ export class EnsembleEstimator {
     const deviation = Math.sqrt(result.variance);
     const parts = laws(beliefs, result, formMean, linear);
     const half95 = mixtureQuantile(parts, 0, deviation, 0.95, NORMAL_95) * deviation;
-    const half68 = Math.min(mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation, 0.95 * half95);
+    const half68 = mixtureQuantile(parts, 0, deviation, 0.68, NORMAL_68) * deviation;
     // From here on one normal law stands for the mixture, as wide as it is at 95 %: what it forecasts is then right there.
     const p00 = (half95 / NORMAL_95) ** 2;
     const q = this.#bank.randomWalkFm;
@@ -557,6 +558,11 @@ export class EnsembleEstimator {
     const p11 = share * cov[0]!;
     const byWander = varianceAt(late) - p00 - late * (2 * share * p01 + late * p11 + whiteFm);
     const randomWalkFm = Math.min(q, Math.max(0.01 * q, (3 * byWander) / late ** 3));
+    // Where clocks of different wander are still in question, the mixture has longer tails than one normal law, for wanders
+    // that few clocks have: on ordinary ones its half-widths are too wide by as much.
+    const doubt = Math.min(1, Math.max(0, (NORMAL_68 / NORMAL_95 - half68 / half95) / IN_DOUBT));
+    const spreadAt = (level: keyof Spread) =>
+      spread.agreed[level] + doubt * (spread.doubtful[level] - spread.agreed[level]);
     const meanDrift = drift + mean[1]! * this.#options.ageingTime;
     const widest = Math.sqrt(p00 * p11);
     return {
@@ -570,8 +576,8 @@ export class EnsembleEstimator {
       p11,
       whiteFm,
       randomWalkFm,
-      scale68: (spread68 * NORMAL_95 * half68) / half95,
-      scale95: spread95 * NORMAL_95,
+      scale68: NORMAL_95 * Math.min((spreadAt('at68') * half68) / half95, 0.95 * spreadAt('at95')),
+      scale95: spreadAt('at95') * NORMAL_95,
       maxError: Math.max(high - result.offset, result.offset - low, 0),
       maxErrorRate: PHI + 3 * Math.sqrt(cov[0]!),
     };
@@ -675,6 +681,8 @@ export class EnsembleEstimator {
 
 const NORMAL_68 = 0.994457883209753;
 const NORMAL_95 = 1.959963984540054;
+/** The ratio of the half-widths at 68 and 95 % lies so far below a normal law's when the wander is in doubt. */
+const IN_DOUBT = 0.005;
 /** How far ahead the forecast of the whole bank and that of one normal law are made to agree, at least, s. */
 const SOON = 60;
 const LATE = 5400;

@@ -167,6 +167,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     addresses: Object.assign({}, ...sources.map(([, { addresses }]) => addresses)),
     ...(stage.clock !== undefined && { clock: stage.clock }),
     ...(stage.counterOrigin !== undefined && { counterOrigin: stage.counterOrigin }),
+    ...(stage.view.clock.oneClock && { oneClock: true }),
   };
   const { machine } = stage;
   const vigil =

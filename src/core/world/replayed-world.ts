@@ -69,7 +69,7 @@ export class ReplayedWorld {
     const { clock } = this;
     this.view = Object.freeze({
       kind: 'replayed' as const,
-      clock: Object.freeze({ read: () => clock.readAt(this.truth.time) }),
+      clock: Object.freeze({ read: () => clock.readAt(this.truth.time), oneClock: recording.oneClock === true }),
       network: noNetwork,
       scheduler: new LocalScheduler(this.truth, clock),
       random: (path: string) => randomStream(seed, path),

@@ -1,10 +1,14 @@
 import { inject } from 'inversify';
 import { z } from 'zod';
+import { World } from '../../core/contracts/index.js';
 import { EnsembleCorrection } from '../../core/estimation/ensemble-correction.js';
 import { IDEAS } from '../../core/estimation/ensemble-estimator.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { Report } from '../../core/plugin/tokens.js';
 import { time } from '../../core/quantity.js';
+
+/** What a clock is stepped by without anybody setting it: at the most a leap second, s. */
+const LARGEST_STEP = 1;
 
 const Options = z.strictObject({
   without: z
@@ -12,9 +16,10 @@ const Options = z.strictObject({
     .default([])
     .meta({ description: 'Ideas to leave out, for the table of what each is worth.' }),
   unseenStep: time(
-    'Added to the maximum error: by so much the local clock may have been stepped since the last exchange, unseen.',
+    'Added to the maximum error: by so much the local clock may have been stepped since the last exchange, unseen. ' +
+      `Left out: ${LARGEST_STEP} s in a recording of one clock alone, which may have been stepped; else nothing.`,
     { min: 0 },
-  ).prefault(0),
+  ).optional(),
 });
 
 /**
@@ -34,7 +39,8 @@ export class EnsembleCorrector extends EnsembleCorrection {
   constructor(
     @inject(PluginOptions) { without, unseenStep }: z.output<typeof Options>,
     @inject(Report) report: Report,
+    @inject(World) { clock }: World,
   ) {
-    super(without, report, unseenStep);
+    super(without, report, unseenStep ?? (clock.oneClock ? LARGEST_STEP : 0));
   }
 }

@@ -157,7 +157,8 @@ export class KalmanCorrector implements Corrector {
   /** Whether nothing but a step of the clock explains an innovation, and it is not the second in a row. */
   private isLeap(innovation: number, s: number, { delay }: Measurement): boolean {
     const { leap, gate } = this.options;
-    return leap && this.outliers === 0 && Math.abs(innovation) > Math.max(delay, 0) / 2 + gate * Math.sqrt(s);
+    // Where there is no round trip (a recording of offsets alone), nothing says how long the queues were.
+    return leap && delay > 0 && this.outliers === 0 && Math.abs(innovation) > delay / 2 + gate * Math.sqrt(s);
   }
 
   private isOutlier(innovation: number, s: number): boolean {

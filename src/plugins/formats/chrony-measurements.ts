@@ -50,7 +50,7 @@ export class ChronyMeasurementsFormat implements Format {
       order.follow(time, line.place);
       events.push({ group: TRACE, event: eventOf(line, time) });
     }
-    return { epoch: epoch ?? 0, events, notes: [DISCIPLINED] };
+    return { epoch: epoch ?? 0, events, oneClock: true, notes: [DISCIPLINED] };
   }
 }
 

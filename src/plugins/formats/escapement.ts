@@ -7,7 +7,7 @@ import { Chronology, countOf, shown } from '../../core/recording/fields.js';
 
 const Options = z.strictObject({});
 
-const MARK = /^# escapement-measurements (\d+), epoch (-?\d+)$/;
+const MARK = /^# escapement-measurements (\d+), epoch (-?\d+)(, one clock)?$/;
 const VERSION = '1';
 
 /** Stamps of two answers may be handled in the other order, but never further apart than this, seconds. */
@@ -30,7 +30,7 @@ export class EscapementFormat implements Format {
 
   read(lines: Iterable<string>, file: string): Recording {
     const table = new CsvTable(lines, file);
-    const [, version, epoch] = MARK.exec(table.comments[0] ?? '') ?? [];
+    const [, version, epoch, oneClock] = MARK.exec(table.comments[0] ?? '') ?? [];
     if (version !== VERSION || epoch === undefined) {
       const expected = `expected '# escapement-measurements ${VERSION}, epoch SECONDS'`;
       throw new InputError(`${file}:1`, `${expected}, found ${shown(table.comments[0] ?? '')}`);
@@ -47,7 +47,7 @@ export class EscapementFormat implements Format {
       if (trueTime !== undefined) trueOrder.follow(trueTime, row.place);
       events.push(recorded);
     }
-    return { epoch: Number(epoch), events, notes: [] };
+    return { epoch: Number(epoch), events, ...(oneClock !== undefined && { oneClock: true }), notes: [] };
   }
 }
 

@@ -49,6 +49,6 @@ export class NtpPeerstatsFormat implements Format {
       });
       events.push({ group: TRACE, event: { type: 'exchange', exchange } });
     }
-    return { epoch: epoch ?? 0, events, notes: [FILTERED] };
+    return { epoch: epoch ?? 0, events, oneClock: true, notes: [FILTERED] };
   }
 }

@@ -49,6 +49,7 @@ export class NtpRawstatsFormat implements Format {
     return {
       epoch: epoch ?? 0,
       events,
+      oneClock: true,
       notes: [DISCIPLINED, ...(without === 0 ? [] : [`Left out, without all four time stamps: ${without}.`])],
     };
   }

@@ -62,6 +62,7 @@ export class OffsetSeriesFormat implements Format {
     return {
       epoch: 0,
       events: inRounds(measured),
+      oneClock: true,
       answers: Object.fromEntries(
         answering.filter(({ answers }) => answers.length > 0).map(({ name, answers }) => [name, answers]),
       ),

@@ -69,6 +69,6 @@ export class PeerFormat implements Format {
         ...(error !== undefined && { truth: { wall: error, counter: error } }),
       });
     }
-    return { epoch: 0, events, notes: [] };
+    return { epoch: 0, events, oneClock: true, notes: [] };
   }
 }

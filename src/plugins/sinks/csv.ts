@@ -59,10 +59,11 @@ export class CsvSink implements Sink {
     this.folder = folder;
   }
 
-  start({ epoch, pipelines, reference, world }: RunInfo): void {
+  start({ epoch, pipelines, reference, world, oneClock }: RunInfo): void {
     this.reference = reference;
     this.world = world;
-    const measurements = this.file('measurements', MEASUREMENT_COLUMNS, `# escapement-measurements 1, epoch ${epoch}`);
+    const mark = `# escapement-measurements 1, epoch ${epoch}${oneClock ? ', one clock' : ''}`;
+    const measurements = this.file('measurements', MEASUREMENT_COLUMNS, mark);
     measurements.flush();
     for (const name of ['bare-clock', ...pipelines]) this.file(`samples-${name}`, SAMPLE_COLUMNS);
     for (const name of pipelines) this.file(`estimates-${name}`, ESTIMATE_COLUMNS);

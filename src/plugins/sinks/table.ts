@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { z } from 'zod';
-import type { PipelineSummary, RunInfo, RunSummary, Sink } from '../../core/contracts/index.js';
+import type { EventRecord, PipelineSummary, RunInfo, RunSummary, Sink } from '../../core/contracts/index.js';
 import { showMetric } from '../../core/experiment/expectations.js';
 import { sparkline } from '../../core/metrics/sparkline.js';
 import { plugin } from '../../core/plugin/registry.js';
@@ -13,17 +13,26 @@ const SPARK = 16;
 /** What is left out, in this order, where the terminal is too narrow for the table. */
 const SPARED = ['bias', 'p95', 'RMS', '± interval', 'mean |error|'];
 
+/** Events without which a pipeline's figures would not be understood: another than its own predictor has answered. */
+const UNFIT = /^pipelines\/.* cannot be (loaded|used)\b/;
+
 /** The figures of every pipeline as a table on standard output, with a line that says how to read it. */
 @plugin({ kind: 'sink', name: 'table', summary: 'A table of every pipeline on standard output', options: Options })
 export class TableSink implements Sink {
   private info: RunInfo | undefined;
+  private readonly unfit = new Set<string>();
 
   start(info: RunInfo): void {
     this.info = info;
   }
 
+  event({ part, what }: EventRecord): void {
+    const said = `${part}: ${what}`;
+    if (UNFIT.test(said)) this.unfit.add(said);
+  }
+
   finish(summary: RunSummary): void {
-    process.stdout.write(`${render(summary, this.info)}\n`);
+    process.stdout.write(`${[render(summary, this.info), ...this.unfit].join('\n')}\n`);
   }
 }
 

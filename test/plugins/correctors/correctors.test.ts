@@ -194,14 +194,17 @@ describe('the Kalman corrector', () => {
     expect(after.maxError).toBeCloseTo(0.01 + Math.abs(after.offset - 0.251), 12);
   });
 
+  /** A measurement of a millisecond's deviation with a round trip of two. */
+  const asked = (t: number, offset: number) => ({ ...measured(t, offset, 1e-3), delay: 2e-3 });
+
   test.each([true, false])(
     'two outliers that no step explains are a frequency, which they alone then tell (leap: %s)',
     leap => {
       const options = { leap };
       const plugin = corrector('kalman', options);
       const prior = believed(0, 0, 1e-6, { offset: 0, drift: 0 });
-      expect(isDeclined(correct(plugin, prior, measured(64, 3.2, 1e-3))!)).toBe(!leap);
-      const after = corrected(plugin, prior, measured(128, 6.4, 1e-3));
+      expect(isDeclined(correct(plugin, prior, asked(64, 3.2))!)).toBe(!leap);
+      const after = corrected(plugin, prior, asked(128, 6.4));
       expect(after.offset).toBe(6.4);
       expect(after.drift).toBeCloseTo(0.05, 12);
       expect(after.p11).toBeCloseTo((2 * 1e-6) / 64 ** 2, 15);
@@ -235,9 +238,11 @@ describe('the Kalman corrector', () => {
 
   test('a step that half the round trip cannot explain is believed at once, and the drift stays', () => {
     const prior = believed(0, 0, 1e-6, { offset: 1e-3, drift: 1e-6 });
-    const after = corrected(corrector('kalman'), prior, measured(10, 0.25, 1e-3));
+    const after = corrected(corrector('kalman'), prior, asked(10, 0.25));
     expect(after.offset).toBeCloseTo(0.25, 4);
     expect(after.drift).toBeCloseTo(1e-6, 12);
+    // Without a round trip nothing says that it was no queue.
+    expect(isDeclined(correct(corrector('kalman'), prior, measured(10, 0.25, 1e-3))!)).toBe(true);
   });
 
   test('has a maximum error that covers what either side admits', () => {

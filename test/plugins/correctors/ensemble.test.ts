@@ -9,6 +9,7 @@ import type {
   Corrector,
   Estimate,
   Measurement,
+  RecordedEvent,
   RecordedTruth,
   Recording,
   RunSummary,
@@ -84,6 +85,30 @@ describe('the maximum error', () => {
   it('does not hold from a step until the next exchange, unless steps of that size are allowed for', async () => {
     expect(held(await stepped({}))).toBeLessThan(1);
     expect(held(await stepped({ unseenStep: '250 ms' }))).toBe(1);
+  });
+
+  it('allows for a step of a second in a recording of one clock, and for none on a counter', async () => {
+    // A clock that is set forward by 200 ms after 1000 s, and asked about every 64 s.
+    const clock = (t: number) => t + (t < 1000 ? 0 : 0.2);
+    const both = (t: number) => ({ wall: clock(t), counter: clock(t) });
+    const events = Array.from({ length: 40 }, (_, i): RecordedEvent => {
+      const t = 64 * i;
+      const { exchange } = measured(clock(t), 0, 5e-3);
+      const stamps = { sent: both(t - 0.01), arrived: both(t), receive: t - 0.005, transmit: t - 0.005 };
+      return { group: 'trace', trueTime: t, event: { type: 'exchange', exchange: { ...exchange, ...stamps } } };
+    });
+    const grid = Float64Array.from({ length: 2400 }, (_, t) => t);
+    const errors = grid.map(t => clock(t) - t);
+    const truth = { t: grid, wall: errors, counter: errors };
+    const bounds = async (more: Partial<Recording>) => {
+      const summary = await replayed({ epoch: 0, events, notes: [], ...more }, truth, 600);
+      return summary.pipelines.find(one => one.name === 'default')!.bounds;
+    };
+    const one = await bounds({ oneClock: true });
+    const two = await bounds({});
+    expect(two.maxErrorCoverage).toBeLessThan(1);
+    expect(one.maxErrorCoverage).toBe(1);
+    expect(one.maxErrorMeanWidth! - two.maxErrorMeanWidth!).toBeCloseTo(2, 9);
   });
 });
 

@@ -35,7 +35,7 @@ interface Running {
 }
 
 /** A service on a free port, asking these servers every 100 ms. */
-async function serve(servers: readonly string[], options: object = {}): Promise<Running> {
+async function serve(servers: readonly (string | object)[], options: object = {}): Promise<Running> {
   const scenario = {
     name: 'served',
     world: { kind: 'real' },
@@ -66,7 +66,7 @@ async function serve(servers: readonly string[], options: object = {}): Promise<
   const base = await Promise.race([listening, run.then(() => Promise.reject(new Error('ended early')))]);
   return {
     base,
-    servers,
+    servers: servers.map(String),
     get: async <T>(path: string) => (await fetch(`${base}${path}`)).json() as Promise<T>,
     stop: () => {
       ending.abort();
@@ -325,13 +325,14 @@ test('what an attacker sends is dropped, and counted by server and reason', asyn
     for (const bytes of [Buffer.from('noise'), replayed, replayed, answer]) socket.send(bytes, port, address);
   });
   const server = `127.0.0.1:${socket.address().port}`;
-  const served = await serve([server]);
+  const served = await serve([{ server, name: 'target' }]);
   try {
     const { sources } = await until(
       () => served.get<StatusDocument>('/status'),
       status => (status.sources[0]?.answered ?? 0) >= 3,
     );
     const { dropped, answered, failed } = sources[0]!;
+    expect(sources[0]).toMatchObject({ name: 'target', address: server });
     expect(failed).toBe(0);
     expect(dropped).toEqual({
       malformed: answered,
@@ -345,7 +346,7 @@ test('what an attacker sends is dropped, and counted by server and reason', asyn
     const counted = (reason: string) =>
       Number(
         new RegExp(
-          `^escapement_source_dropped_datagrams_total\\{source="${server}",reason="${reason}"\\} (\\d+)$`,
+          `^escapement_source_dropped_datagrams_total\\{source="target",reason="${reason}"\\} (\\d+)$`,
           'm',
         ).exec(text)?.[1],
       );

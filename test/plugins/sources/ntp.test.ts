@@ -72,6 +72,16 @@ describe('the NTP source in the simulated world', () => {
     expect(rounded(record.sentTo('b'))).toEqual([0, 1, 101, 201, 301, 401, 501]);
   });
 
+  test('calls a server as it is told to, and no two alike', async () => {
+    const servers = [{ name: 'a' }, { name: 'b' }];
+    const named = (...chosen: object[]) => observe({ servers, source: { servers: chosen } });
+    const record = await named({ server: 'b', name: 'near' }, { server: 'a' });
+    expect(record.sentTo('near')).toEqual(record.sentTo('a'));
+    expect(record.sentTo('b')).toEqual([]);
+    await expect(named({ server: 'a' }, { server: 'b', name: 'a' })).rejects.toThrow('names one server twice');
+    await expect(named({ server: 'a', name: 'a, b' })).rejects.toThrow('servers[0].name: expected a name of letters');
+  });
+
   test('measures what the world is made of: offset by the clock, delay by the path', async () => {
     const record = await observe({
       servers: [
