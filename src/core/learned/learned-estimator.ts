@@ -132,8 +132,8 @@ export class LearnedEstimator {
     // taken out again: the share that a width f·h holds is that of errors with error² ≤ (f·h)² + noise².
     if (noise > deviation) return;
     const without = (z: number): number => Math.sqrt(Math.max(0, error ** 2 - (z * noise) ** 2));
-    this.at68.add(without(NORMAL.at68) / halfWidth(learned, 'at68', tau));
-    this.at95.add(without(NORMAL.at95) / wide);
+    this.at68.add(without(EVEN.at68) / halfWidth(learned, 'at68', tau));
+    this.at95.add(without(EVEN.at95) / wide);
   }
 
   private stepped(before: Estimate, after: Estimate): boolean {
@@ -150,3 +150,5 @@ function halfWidth(estimate: Estimate, level: 'at68' | 'at95', tau: number): num
 }
 
 const NORMAL = { at68: 0.994, at95: 1.96 };
+/** Of a noise that is even within its bounds. */
+const EVEN = { at68: 0.68 * Math.sqrt(3), at95: 0.95 * Math.sqrt(3) };

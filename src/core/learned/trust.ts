@@ -1,8 +1,7 @@
 /** How fast evidence is forgotten, for each unit of information. */
 const FORGETTING = 0.99;
 
-/** What held-out clocks have shown corrections to be worth, and what that counts for beside what this clock shows. */
-const USUAL = 1;
+/** What counts for corrections before this clock has shown anything: the model has been right on thousands of others. */
 const PRIOR = 20;
 
 /** What lies farther from both lines than so many deviations tells of neither; and no one measurement tells more. */
@@ -11,10 +10,10 @@ const MOST = 4;
 
 /**
  * How much of the corrections is to be believed, from 0 to 1: the regression of what measurements then showed (measured −
- * classical line) on what had been said (corrected − classical line), weighed by what each can tell, and drawn to what is
- * usual. Where corrections help, measurements lie on their side of the classical line.
+ * classical line) on what had been said (corrected − classical line), weighed by what each can tell, and drawn to
+ * all of them. Where corrections help, measurements lie on their side of the classical line.
  *
- * share = (P·u + Σ s·m)/(P + Σ s²), both in deviations of the classical line and of the measurement together.
+ * share = (P + Σ s·m)/(P + Σ s²), both in deviations of the classical line and of the measurement together.
  */
 export class Trust {
   private along = 0;
@@ -34,6 +33,6 @@ export class Trust {
   }
 
   get share(): number {
-    return Math.min(1, Math.max(0, (PRIOR * USUAL + this.along) / (PRIOR + this.information)));
+    return Math.min(1, Math.max(0, (PRIOR + this.along) / (PRIOR + this.information)));
   }
 }

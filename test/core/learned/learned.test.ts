@@ -286,12 +286,12 @@ describe('the share that is believed of corrections', () => {
     return trust.share;
   };
 
-  test('is most of them before anything is known, and where measurements cannot tell', () => {
-    expect(new Trust().share).toBe(0.9);
-    expect(shareAfter(300, 0, 1e-3)).toBeCloseTo(0.9, 1);
+  test('is all of them before anything is known, and where measurements cannot tell', () => {
+    expect(new Trust().share).toBe(1);
+    expect(shareAfter(300, 0, 1e-3)).toBeCloseTo(1, 1);
   });
 
-  test('becomes all of them where measurements lie where they said, and none where they lie on the other side', () => {
+  test('stays so where measurements lie where they said, and becomes none where they lie on the other side', () => {
     expect(shareAfter(300, 1, 0.5)).toBeGreaterThan(0.8);
     expect(shareAfter(300, 0, 0.5)).toBeLessThan(0.35);
     expect(shareAfter(300, -1, 0.5)).toBe(0);
