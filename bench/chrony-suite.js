@@ -2,7 +2,7 @@
 // Markdown table: for every limit what was found, the worst of N seeds.
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { openScenario, runScenario } from '../dist/bench.js';
+import { formatTime, openScenario, runScenario } from '../dist/bench.js';
 
 const seeds = process.argv.includes('--seeds') ? Number(process.argv[process.argv.indexOf('--seeds') + 1]) : 1;
 const folder = fileURLToPath(new URL('../scenarios/chrony-suite/', import.meta.url));
@@ -29,12 +29,7 @@ for (const file of files) {
 if (process.argv.includes('--json')) {
   process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
 } else {
-  const time = value =>
-    value === null
-      ? '–'
-      : value >= 1
-        ? `${Number(value.toPrecision(4))} s`
-        : `${Number((value * 1e6).toPrecision(3))} µs`;
+  const time = value => (value === null ? '–' : formatTime(value));
   const show = ({ metric, found, limit, holds }) =>
     `${holds ? '' : '**broken** '}${/winRate|frequency/.test(metric) ? Number(found?.toPrecision(2)) : time(found)} (${limit})`;
   const columns = ['convergedBy', 'error.max', 'error.rms', 'frequency.max', 'frequency.rms'];

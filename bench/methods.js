@@ -56,8 +56,11 @@ const DATASET_CORRECTORS = [
   'backtracking',
   'backtracking-line',
 ];
-/** Source of the method that asks on its own. */
-const SETS = { use: 'ntp', poller: { use: 'multi-sample', interval: '64 s', samples: 3, spacing: '2 s' } };
+/** Sources of the methods that ask on their own. */
+const OWN_SOURCES = {
+  sets: { use: 'ntp', poller: { use: 'multi-sample', interval: '64 s', samples: 3, spacing: '2 s' } },
+  retries: { use: 'ntp', poller: { use: 'retry', poller: { use: 'fixed', interval: '64 s' } } },
+};
 
 const methods = await namedPipelines([join(root, 'bench', 'methods.yaml')]);
 const retrospective = DATASET_CORRECTORS.map(use => ({
@@ -69,7 +72,7 @@ const retrospective = DATASET_CORRECTORS.map(use => ({
   datasetCorrector: use,
 }));
 
-/** What a method is told of by the scenario's own sources; the one that asks on its own has its own. */
+/** What a method is told of by the scenario's own sources; those that ask on their own have their own. */
 function listening(pipelines, sources) {
   return pipelines.map(pipeline => (pipeline.source === undefined ? { ...pipeline, source: sources } : pipeline));
 }
@@ -84,7 +87,7 @@ async function onScenario(name) {
     const text = stringify({
       ...world,
       sampling: { interval: '10 s' },
-      sources: { ...sources, sets: SETS },
+      sources: { ...sources, ...OWN_SOURCES },
       pipelines: listening(chosen, own),
       expectations: [],
     });

@@ -169,11 +169,11 @@ const COLUMNS: readonly Column[] = [
 
 function figuresTable(runs: readonly RunFolder[]): string {
   const several = runs.length > 1;
-  const button = (title: string, about: string): string =>
-    `<th scope="col"><button type="button" title="${escapeText(about)}">${escapeText(title)}</button></th>`;
+  const button = (title: string, about: string, text = false): string =>
+    `<th scope="col"${text ? ' class="text"' : ''}><button type="button" title="${escapeText(about)}">${escapeText(title)}</button></th>`;
   const head = [
     ...(several ? [button('run', 'folder of the run')] : []),
-    button('pipeline', 'name in the scenario'),
+    button('pipeline', 'name in the scenario', true),
     ...COLUMNS.map(({ title, about }) => button(title, about)),
   ];
   const rows = runs.flatMap((run, index) => {

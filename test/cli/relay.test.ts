@@ -8,6 +8,7 @@ import { whyNoChronyd } from '../support/chronyd.js';
 import { escapement, start } from '../support/cli.js';
 import { median, runLive } from '../support/live-run.js';
 import { chronydQ } from '../support/ntp-clients.js';
+import { patiently } from '../support/patience.js';
 import { upstream } from '../support/serving.js';
 import { udpPeer } from '../support/udp-peer.js';
 
@@ -38,7 +39,7 @@ async function ask(port: number, questions: readonly Uint8Array[], patience = 10
   for (const bytes of questions) {
     answers = [];
     socket.send(bytes, port, '127.0.0.1');
-    await new Promise(resolve => setTimeout(resolve, patience));
+    await patiently(patience);
     all.push(answers);
   }
   socket.close();

@@ -10,6 +10,7 @@ import { escapement, start } from '../support/cli.js';
 import { scratch, write } from '../support/escapement.js';
 import { median, runLive } from '../support/live-run.js';
 import { chronydQ } from '../support/ntp-clients.js';
+import { patiently } from '../support/patience.js';
 
 const worlds: ServedWorld[] = [];
 afterEach(() => {
@@ -39,7 +40,7 @@ async function ask(server: string, patience = 300, bytes = encodePacket(requestP
   socket.on('message', answer => answers.push(answer));
   const [host, port] = server.split(':') as [string, string];
   socket.send(bytes, Number(port), host);
-  await new Promise(resolve => setTimeout(resolve, patience));
+  await patiently(patience);
   socket.close();
   return answers;
 }

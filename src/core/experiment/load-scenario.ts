@@ -4,8 +4,8 @@ import type { z } from 'zod';
 import { InputError, unknownName } from '../errors.js';
 import { WALL } from '../pipeline/steered-wall.js';
 import { problemOf } from '../plugin/problem.js';
-
 import { findPlugin, type PluginChoice } from '../plugin/registry.js';
+import { formatDuration } from '../quantity.js';
 import { NTP_CORRECTION, type PipelineSpec, type Scenario, ScenarioSchema } from './scenario.js';
 
 export interface LoadedScenario {
@@ -79,7 +79,7 @@ function corrected(
   return pipelines.map((pipeline, index) => (open[index] ? { ...pipeline, corrector: block } : pipeline));
 }
 
-/** What the plugins of each pipeline have to say of their options. */
+/** What the plugins of each pipeline have to say of their options, and what can never happen. */
 function warningsOf(scenario: Scenario, placeOf: (path: readonly PropertyKey[]) => string): readonly string[] {
   const sources = sourcesOf(scenario);
   const warnings = scenario.pipelines.flatMap((pipeline, index) => {
@@ -97,7 +97,17 @@ function warningsOf(scenario: Scenario, placeOf: (path: readonly PropertyKey[]) 
       }),
     );
   });
-  return [...new Set(warnings)];
+  return [...new Set([...warnings, ...neverStrikes(scenario, placeOf)])];
+}
+
+/** Faults that would strike after the run has ended. */
+function neverStrikes({ world, duration }: Scenario, placeOf: (path: readonly PropertyKey[]) => string): string[] {
+  if (world.kind !== 'simulated' || duration === undefined) return [];
+  return world.faults.flatMap(({ at }, index) =>
+    at < duration
+      ? []
+      : [`${placeOf(['world', 'faults', index, 'at'])} never strikes: the run lasts ${formatDuration(duration)}`],
+  );
 }
 
 function isChoice(value: unknown): value is PluginChoice {
@@ -287,7 +297,7 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
   if (scenario.world.kind === 'simulated') {
     unique(scenario.world.servers, ['world', 'servers'], 'servers');
     const servers = scenario.world.servers.map(server => server.name);
-    // By convention an option `servers` of a fault or a source names servers of the world.
+    // By convention an option `servers` of a fault or a source names servers of the world, `pipelines` pipelines.
     const known = (options: Readonly<Record<string, unknown>>, path: readonly PropertyKey[]): void => {
       const named: unknown = options['servers'];
       if (!Array.isArray(named)) return;
@@ -297,8 +307,16 @@ function checkReferences(scenario: Scenario, placeOf: (path: readonly PropertyKe
         }
       });
     };
+    const own = scenario.pipelines.map(({ name }) => name);
     scenario.world.faults.forEach(({ fault }, index) => {
       known(fault, ['world', 'faults', index]);
+      const concerned: unknown = fault['pipelines'];
+      if (!Array.isArray(concerned)) return;
+      concerned.forEach((pipeline: unknown, at) => {
+        if (typeof pipeline === 'string' && !own.includes(pipeline)) {
+          throw unknownName(placeOf(['world', 'faults', index, 'pipelines', at]), 'pipeline', pipeline, own);
+        }
+      });
     });
     for (const [name, source] of Object.entries(sourcesOf(scenario))) known(source, ['sources', name]);
     if (scenario.duration === undefined) throw new InputError(placeOf([]), 'a simulated run needs a `duration`');

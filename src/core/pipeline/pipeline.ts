@@ -479,6 +479,7 @@ export class Pipeline {
           try {
             if (estimate !== undefined) {
               expectObject(`pipeline '${this.name}', predictor`, estimate, 'an estimate or undefined');
+              this.check(estimate);
             }
             deliver(estimate);
           } catch (error) {

@@ -10,7 +10,7 @@ import { mix } from './random.js';
 
 /** Options that every simulated clock has. */
 export const ReadingOptions = {
-  granularity: time('Smallest difference between two readings.', { min: 0 }).prefault('1 ns'),
+  granularity: time('Smallest difference between two readings.', { min: 0, max: 1 }).prefault('1 ns'),
   latency: time('From asking for the time to the instant that is read, at least.', { min: 0, max: 0.05 }).prefault(0),
   latencyJitter: time('Mean of an exponential part on top of `latency` (both together: 50 ms at most).', {
     min: 0,

@@ -7,7 +7,7 @@ import { makeParts, OscillatorModel, PartsOption, ReadingOptions } from '../../c
 
 const Options = z.strictObject({
   timeError: time('Clock − true at the start: positive, ahead.').prefault(0),
-  frequencyError: ratio('Constant fractional frequency error: positive, fast.').prefault('10 ppm'),
+  frequencyError: ratio('Constant fractional frequency error: positive, fast.', { above: -1 }).prefault('10 ppm'),
   whiteFm: ratio('White frequency noise: Allan deviation at 1 s.', { min: 0 }).prefault(0),
   wander: ratio('Random-walk frequency noise: what the frequency changes by in √1 s, one standard deviation.', {
     min: 0,

@@ -243,6 +243,16 @@ describe('one problem, in one line: where it is, what was expected, what was fou
       "s.yaml:7 world.faults[0].server: is not an option here (did you mean 'servers'?)",
     ],
     [
+      'an unknown pipeline in a fault',
+      fault('{ use: predictor-nan, at: 1 min, pipelines: [q] }'),
+      "s.yaml:7 world.faults[0].pipelines[0]: unknown pipeline 'q' (known: p)",
+    ],
+    [
+      'a clock that stands still',
+      `${HEAD}world: { servers: [{ name: a }], clock: { use: oscillator, frequencyError: -1 } }\n${PIPELINES}`,
+      's.yaml:3 world.clock.frequencyError: expected more than -1, found -1',
+    ],
+    [
       'an unknown server in a fault',
       fault('{ use: outage, at: 1 min, servers: [a, aa] }'),
       "s.yaml:7 world.faults[0].servers[1]: unknown server 'aa' (did you mean 'a'?)",
@@ -342,4 +352,11 @@ describe('a good scenario', () => {
     const text = `${HEAD}world:\n  servers:\n    - &a { name: a, delay: 3 ms }\n    - { <<: *a, name: b }\n`;
     expect(problemOf(text.replace('<<: *a, ', ''))).toBe('none');
   });
+});
+
+test('a fault that would strike after the end is a warning', () => {
+  expect(loadScenario(fault('{ use: outage, at: 59 min }'), FILE).warnings).toEqual([]);
+  expect(loadScenario(fault('{ use: outage, at: 1 h }'), FILE).warnings).toEqual([
+    's.yaml:7 world.faults[0].at never strikes: the run lasts 1 h',
+  ]);
 });

@@ -261,6 +261,11 @@ describe('a plugin that answers what is no number ends the run, too:', () => {
   const cases: readonly (readonly [string, Parts, RegExp])[] = [
     ['a corrector', { pipeline: { corrector: 'nan' } }, /^pipeline 'p': 'nan' gave an estimate that is not finite/],
     [
+      'a predictor that no corrector listens to',
+      { pipeline: { corrector: 'ensemble' }, faults: [{ use: 'predictor-nan', at: 300, for: 200 }] },
+      /^pipeline 'p': 'kalman' gave an estimate that is not finite/,
+    ],
+    [
       'a timekeeper',
       { pipeline: { timekeeper: 'nan' } },
       /^pipeline 'p', timekeeper: told a time of [\d.]+ s .* expected finite numbers$/,
