@@ -79,6 +79,7 @@ function draw(name, panels, { columns = 3, width = 300, height = 210, legend = f
       legend: {
         bottom: 0,
         itemHeight: 8,
+        itemGap: 24,
         textStyle: { fontSize: 10, color: TEXT, fontFamily: FONT },
         data: [...new Set(panels.flatMap(({ series }) => series.map(one => one.name)))],
       },
@@ -217,7 +218,7 @@ async function oscillators() {
       points: thin(
         points
           .slice(1)
-          .map(([t, x]) => [t, Math.max(1e-13, Math.abs(x))])
+          .map(([t, x]) => [short(t / 3600), Math.max(1e-13, Math.abs(x))])
           .filter((_, i) => i % 60 === 0),
         240,
       ),
@@ -229,10 +230,11 @@ async function oscillators() {
       { title: 'overlapping ADEV', x: 'averaging time, s', y: 'ADEV', xLog: true, yLog: true, series: adevs },
       {
         title: 'size of the error in a day, no frequency error',
-        x: 'time, s',
+        x: 'time, h',
+        xRange: { max: 24 },
         y: 'error, s',
         yLog: true,
-        yRange: { min: 1e-12, max: 10 },
+        yRange: { min: 1e-12, max: 1, logBase: 1000 },
         series: phases,
       },
     ],
@@ -431,7 +433,7 @@ async function servers() {
         servers: plain([{ behaviour: { use: 'anycast', stay: '20 min', sites: [{}, { timeError: '3 ms' }] } }]),
       }),
       await panel(
-        'two-faced: tells one client 5 ms more',
+        'two-faced: one is told 5 ms more',
         { servers: plain([{ behaviour: { use: 'two-faced', by: '5 ms', to: ['b'] } }]) },
         { sources: { a: POLLED('16 s').ntp, b: POLLED('16 s').ntp } },
       ),
@@ -441,7 +443,7 @@ async function servers() {
         { interval: '4 s', duration: '40 min' },
       ),
       await panel('leap second: stepped', leap(0), night),
-      await panel('leap second: smeared over 12 h', leap('12 h'), night),
+      await panel('leap second: smeared, 12 h', leap('12 h'), night),
     ],
     { columns: 4, width: 250 },
   );
