@@ -116,18 +116,21 @@ export class LearnedEstimator {
 
   /** Judges what was believed by a measurement that it did not know. */
   private score({ source, at, offset, delay }: Measurement, classical: Estimate): void {
-    const { learned } = this;
+    const { learned, whole } = this;
     const noise = this.track.window.noiseOf(source, delay);
     const tau = timeOn(this.axis, at) - timeOn(this.axis, classical.at);
-    if (learned === undefined || noise === undefined || !(tau >= 0)) return;
+    if (learned === undefined || whole === undefined || noise === undefined || !(tau >= 0)) return;
     const error = offset - offsetAfter(learned, tau);
     const wide = halfWidth(learned, 'at95', tau);
     const unit = halfWidth(classical, 'at95', tau);
     const other = pinball(offset - offsetAfter(classical, tau), unit);
     const deviation = unit / 1.96;
-    this.gate.score(pinball(error, wide) / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
+    // The gate and the share judge what the model said in full, whatever is believed of it at present.
     const line = offsetAfter(classical, tau);
-    this.trust.score(offset - line, offsetAfter(this.whole!, tau) - line, deviation ** 2 + noise ** 2);
+    const said = offsetAfter(whole, tau);
+    const loss = pinball(offset - said, halfWidth(whole, 'at95', tau));
+    this.gate.score(loss / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
+    this.trust.score(offset - line, said - line, deviation ** 2 + noise ** 2);
     // For the width of an interval only what is about as sure as it will do; what the measurement's own noise adds is
     // taken out again: the share that a width f·h holds is that of errors with error² ≤ (f·h)² + noise².
     if (noise > deviation) return;
