@@ -302,7 +302,9 @@ else if (wanted) {
 if (values.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 
 function text(value) {
-  return value === undefined ? '–' : `${value.ratio.toFixed(3)} [${value.low.toFixed(2)}, ${value.high.toFixed(2)}]`;
+  return value === undefined || !Number.isFinite(value.ratio)
+    ? '–'
+    : `${value.ratio.toFixed(3)} [${value.low.toFixed(2)}, ${value.high.toFixed(2)}]`;
 }
 
 function percent(share) {
