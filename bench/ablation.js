@@ -1,6 +1,7 @@
-// npm run bench:ablation -- [DIR] [--seeds N] [--only peer|simulated] [--family NAME] [--json]: what each idea of the default estimator is
-// worth. On every recording of DIR, and on N realisations of every simulated family, the RMS error of the default with
-// one idea left out, as a multiple of the default's: above 1, the idea pays.
+// npm run bench:ablation -- [DIR] [--traces DIR] [--seeds N] [--only recordings|traces|simulated] [--family NAME] [--json]: what
+// each idea of the default estimator is worth. On every recording of DIR, on real recordings of offsets against NTP, and on
+// N realisations of every simulated family: the error with one idea left out, as a multiple of the default's. Above 1, the
+// idea pays. The error is RMS against the truth; of real recordings, which have none, the mean against NTP.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,10 +15,18 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean' },
     seeds: { type: 'string', default: '5' },
     only: { type: 'string' },
+    traces: { type: 'string' },
     family: { type: 'string', multiple: true },
   },
 });
 const folder = positionals[0] ?? fileURLToPath(new URL('../../shared/peer', import.meta.url));
+const traces = values.traces ?? fileURLToPath(new URL('../../shared/traces', import.meta.url));
+const PARTS = ['recordings', 'traces', 'simulated'];
+if (values.only !== undefined && !PARTS.includes(values.only)) {
+  console.error(`bench:ablation: --only: expected ${PARTS.join(', ')}, found '${values.only}'`);
+  process.exit(2);
+}
+const wanted = part => values.only === undefined || values.only === part;
 const seeds = Number(values.seeds);
 const geometric = numbers => Math.exp(numbers.reduce((sum, x) => sum + Math.log(x), 0) / numbers.length);
 
@@ -26,15 +35,15 @@ const pipelines = [
   ...IDEAS.map(idea => ({ name: idea, corrector: { use: 'ensemble', without: [idea] } })),
 ];
 
-/** For each family, for each idea: how many times the default's RMS error. */
-async function measure(families) {
+/** For each family, for each idea: how many times the default's error. */
+async function measure(families, metric = 'rms') {
   const table = {};
   for (const [family, runs] of families) {
     const ratios = Object.fromEntries(IDEAS.map(idea => [idea, []]));
     for (const run of runs) {
       const results = (await run()).pipelines;
-      const rms = name => results.find(one => one.name === name).error.rms;
-      for (const idea of IDEAS) ratios[idea].push(rms(idea) / rms('default'));
+      const error = name => results.find(one => one.name === name).error[metric];
+      for (const idea of IDEAS) ratios[idea].push(error(idea) / error('default'));
     }
     table[family] = Object.fromEntries(IDEAS.map(idea => [idea, geometric(ratios[idea])]));
   }
@@ -42,7 +51,7 @@ async function measure(families) {
 }
 
 const result = {};
-if (values.only !== 'simulated' && existsSync(folder)) {
+if (wanted('recordings') && existsSync(folder)) {
   const families = new Map();
   for (const name of readdirSync(folder).sort()) {
     if (!existsSync(join(folder, name, 'scenario.json'))) continue;
@@ -58,7 +67,22 @@ if (values.only !== 'simulated' && existsSync(folder)) {
   }
   result.recordings = await measure(families);
 }
-if (values.only !== 'peer') {
+if (wanted('traces') && existsSync(traces)) {
+  const families = [];
+  for (const name of readdirSync(traces).sort()) {
+    const file = join(traces, name);
+    const { format, recording } = await openTrace({ trace: file });
+    if (format !== 'offset-series') continue;
+    const run = async () => {
+      const world = { kind: 'replayed', trace: file };
+      const { scenario } = await parseScenario(JSON.stringify({ name, world, pipelines }), name);
+      return runScenario({ scenario, file: name, recording });
+    };
+    families.push([name.replace(/_?\d{8}\.csv$/, ''), [run]]);
+  }
+  result.traces = await measure(families, 'mae');
+}
+if (wanted('simulated')) {
   result.simulated = await measure(
     (values.family ?? Object.keys(FAMILIES)).map(name => [
       name,
@@ -75,7 +99,9 @@ else {
   for (const [where, table] of Object.entries(result)) {
     const families = Object.keys(table);
     console.log(
-      `\n${where}: RMS error without each idea, times the default's${where === 'simulated' ? ` (${seeds} seeds)` : ''}\n`,
+      `\n${where}: ${where === 'traces' ? 'mean error against NTP' : 'RMS error'} without each idea, times the default's${
+        where === 'simulated' ? ` (${seeds} seeds)` : ''
+      }\n`,
     );
     console.log(`| family | ${IDEAS.join(' | ')} |`);
     console.log(`|---|${IDEAS.map(() => '---:').join('|')}|`);

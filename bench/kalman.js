@@ -17,6 +17,9 @@ if (!existsSync(folder)) {
   process.exit(2);
 }
 
+/** A clock that moves by more than this from second to second was stepped, seconds. */
+const STEP = 0.01;
+
 /** RMS error on the truth's grid of a filter with process noise q (random-walk FM) and measurement noise r. */
 function filtered(exchanges, truth, warmup, q, r) {
   let [x, y, p00, p01, p11] = [exchanges[0].offset, 0, r, 0, 1e-8];
@@ -24,8 +27,10 @@ function filtered(exchanges, truth, warmup, q, r) {
   let next = 1;
   let sum = 0;
   let count = 0;
+  let stepped = false;
   for (let i = 0; i < truth.t.length; i++) {
     const t = truth.t[i];
+    if (i > 0 && Math.abs(truth.counter[i] - truth.counter[i - 1]) > STEP) stepped = true;
     while (next < exchanges.length && exchanges[next].known < t) {
       const { at: now, offset } = exchanges[next++];
       const dt = now - at;
@@ -36,7 +41,8 @@ function filtered(exchanges, truth, warmup, q, r) {
       p11 += q * dt;
       const innovation = offset - x;
       // Somebody who knew the answer would have told it of a step.
-      if (Math.abs(innovation) > 0.1) p00 += 1;
+      if (stepped) p00 += 1;
+      stepped = false;
       const s = p00 + r;
       const [k0, k1] = [p00 / s, p01 / s];
       x += k0 * innovation;
@@ -65,8 +71,8 @@ for (const name of readdirSync(folder).sort()) {
     offset: (exchange.receive - exchange.sent.counter + exchange.transmit - exchange.arrived.counter) / 2,
   }));
   let tuned = Number.POSITIVE_INFINITY;
-  for (let q = -20; q <= -13; q += 0.5) {
-    for (let r = -11; r <= -5; r += 0.5) {
+  for (let q = -22; q <= -13; q += 0.5) {
+    for (let r = -11; r <= -3; r += 0.5) {
       tuned = Math.min(tuned, filtered(exchanges, truth, warmup, 10 ** q, 10 ** r));
     }
   }

@@ -119,7 +119,7 @@ const DEFAULTS: Required<EnsembleOptions> = {
   biasNarrow: 0.0005,
   biasWander: 0.001,
   ghostTime: 4 * 3600,
-  spread: { agreed: { at68: 1.06, at95: 0.95 }, doubtful: { at68: 0.85, at95: 0.81 } },
+  spread: { agreed: { at68: 1.06, at95: 0.97 }, doubtful: { at68: 0.85, at95: 0.825 } },
   maxSources: 8,
   window: 512,
 };
