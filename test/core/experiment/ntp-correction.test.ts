@@ -91,7 +91,11 @@ describe('the block at the top of a scenario', () => {
   const top = (pipelines: string): string => `${scenario('').replace(/pipelines:[\s\S]*/, pipelines)}\n${BLOCK}`;
 
   it('is the corrector of every pipeline that names none', async () => {
-    const { scenario: read, file, warnings } = await parseScenario(
+    const {
+      scenario: read,
+      file,
+      warnings,
+    } = await parseScenario(
       top(
         'pipelines: [{ name: subject }, { name: model, corrector: none }, { name: own, ntp_correction: { enabled: false } }]',
       ),
