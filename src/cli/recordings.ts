@@ -126,7 +126,7 @@ function recognise(head: readonly string[], file: string): string {
   }
   const first = head.find(line => line.trim() !== '') ?? '';
   const problem = `is in no format that is known (${known.join(', ')}): it begins ${shown(first)}`;
-  throw new InputError(file, problem, 'escapement plugins format; force one with --format NAME');
+  throw new InputError(file, problem, 'escapement plugins format; replay --format NAME forces one');
 }
 
 /** The lines of a text file, which may be gzipped. */

@@ -1,8 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { InputError, unknownName } from './errors.js';
 
-interface Line {
-  readonly record: readonly string[];
+interface Located {
   readonly info: { readonly lines: number };
 }
 
@@ -19,21 +18,21 @@ export function readColumn(text: string, file: string, column: string | undefine
   const body = text.replace(/^\uFEFF/, '');
   const first = body.split(/\r?\n/).find(line => line.trim() !== '' && !line.startsWith('#')) ?? '';
   const delimiter = [',', ';', '\t'].find(mark => first.includes(mark)) ?? ' ';
-  let lines: readonly Line[];
+  const format = {
+    delimiter,
+    comment: '#',
+    comment_no_infix: true,
+    trim: true,
+    skip_empty_lines: true,
+    relax_column_count: true,
+  };
+  let lines: readonly (readonly string[])[];
   try {
-    lines = parse(body, {
-      delimiter,
-      comment: '#',
-      comment_no_infix: true,
-      trim: true,
-      skip_empty_lines: true,
-      relax_column_count: true,
-      info: true,
-    }) as unknown as readonly Line[];
+    lines = parse(body, format);
   } catch (error) {
     throw new InputError(file, `is not CSV: ${error instanceof Error ? error.message : String(error)}`);
   }
-  const cellsOf = ({ record }: Line): readonly string[] =>
+  const cellsOf = (record: readonly string[]): readonly string[] =>
     delimiter === ' ' ? record.filter(cell => cell !== '') : record;
   if (lines.length === 0) throw new InputError(file, 'expected a column of numbers, found nothing');
   const heading = cellsOf(lines[0]!);
@@ -41,12 +40,17 @@ export function readColumn(text: string, file: string, column: string | undefine
   const index = columnIndex(heading, headed, column, file, option);
   const data = headed ? lines.slice(1) : lines;
   if (data.length === 0) throw new InputError(file, 'expected numbers under the heading, found nothing');
-  return Float64Array.from(data, line => {
+  // Where each row stands costs more to know than all the rest: only who is at fault is looked for.
+  const lineOf = (row: number): number => {
+    const located = parse(body, { ...format, info: true }) as unknown as readonly Located[];
+    return located[headed ? row + 1 : row]!.info.lines;
+  };
+  return Float64Array.from(data, (line, row) => {
     const cell = cellsOf(line)[index];
     const value = Number(cell);
     if (cell === undefined || cell === '' || !Number.isFinite(value)) {
       const found = cell === undefined || cell === '' ? 'nothing' : `'${cell}'`;
-      throw new InputError(`${file}:${line.info.lines}`, `expected a number in column ${index + 1}, found ${found}`);
+      throw new InputError(`${file}:${lineOf(row)}`, `expected a number in column ${index + 1}, found ${found}`);
     }
     return value;
   });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { pluginsOf } from '../../src/core/plugin/registry.js';
+import { type PluginKind, pluginsOf } from '../../src/core/plugin/registry.js';
 import { formatTime } from '../../src/core/quantity.js';
 import { loadAllPlugins } from '../../src/plugins/index.js';
 
@@ -29,7 +29,17 @@ describe('docs/methods.md', () => {
     await loadAllPlugins();
     // Models have pages of their own.
     const elsewhere = ['onnx', 'learned'];
-    for (const kind of ['predictor', 'corrector', 'dataset-corrector', 'timekeeper', 'supervisor'] as const) {
+    const kinds = [
+      'predictor',
+      'corrector',
+      'dataset-corrector',
+      'timekeeper',
+      'supervisor',
+      'combiner',
+      'filter',
+      'poller',
+    ];
+    for (const kind of kinds as readonly PluginKind[]) {
       const missing = pluginsOf(kind)
         .map(({ name }) => name)
         .filter(name => !elsewhere.includes(name) && !page.includes(`\`${name}\``));

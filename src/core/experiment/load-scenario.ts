@@ -50,7 +50,14 @@ export function loadScenario(text: string, file: string, base: readonly string[]
     throw new InputError(file, `expected a scenario (a map with \`name\`, \`world\`, …), found ${document.found}`);
   const { ntp_correction: block, ...read } = document.read(ScenarioSchema, []);
   const scenario = { ...read, pipelines: corrected(read.pipelines, block, document) };
-  const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(path);
+  // What a pipeline takes from the block at the top stands there.
+  const written = document.valueAt(['pipelines']);
+  const isTaken = ([part, index, key]: readonly PropertyKey[]): boolean =>
+    block !== undefined &&
+    part === 'pipelines' &&
+    key === 'corrector' &&
+    (!Array.isArray(written) || takesBlock(written[Number(index)]));
+  const placeOf = (path: readonly PropertyKey[]): string => document.placeOf(isTaken(path) ? ['ntp_correction'] : path);
   checkReferences(scenario, placeOf);
   return { scenario, file, warnings: warningsOf(scenario, placeOf) };
 }
@@ -69,7 +76,7 @@ function corrected(
   if (!Array.isArray(written)) {
     return ScenarioSchema.shape.pipelines.parse([{ name: NTP_CORRECTION, corrector: block }]);
   }
-  const open = written.map(entry => isRecord(entry) && !('corrector' in entry || 'ntp_correction' in entry));
+  const open = written.map(takesBlock);
   if (!open.includes(true)) {
     throw new InputError(
       document.placeOf(['ntp_correction']),
@@ -77,6 +84,11 @@ function corrected(
     );
   }
   return pipelines.map((pipeline, index) => (open[index] ? { ...pipeline, corrector: block } : pipeline));
+}
+
+/** A pipeline, as it was written, that names no corrector of its own. */
+function takesBlock(written: unknown): boolean {
+  return isRecord(written) && !('corrector' in written || 'ntp_correction' in written);
 }
 
 /** What the plugins of each pipeline have to say of their options, and what can never happen. */

@@ -91,7 +91,11 @@ describe('the block at the top of a scenario', () => {
   const top = (pipelines: string): string => `${scenario('').replace(/pipelines:[\s\S]*/, pipelines)}\n${BLOCK}`;
 
   it('is the corrector of every pipeline that names none', async () => {
-    const { scenario: read, file } = await parseScenario(
+    const {
+      scenario: read,
+      file,
+      warnings,
+    } = await parseScenario(
       top(
         'pipelines: [{ name: subject }, { name: model, corrector: none }, { name: own, ntp_correction: { enabled: false } }]',
       ),
@@ -101,6 +105,7 @@ describe('the block at the top of a scenario', () => {
     expect(subject).toMatchObject({ use: 'drift-aware', enabled: true, uncertainty_threshold: 1.5 });
     expect(model).toMatchObject({ use: 'none' });
     expect(own).toMatchObject({ use: 'drift-aware', enabled: false });
+    expect(warnings.join('\n')).toMatch(/^pasted\.yaml:\d+ ntp_correction min_confidence_gain: never acts/m);
     // What is kept of a run can be run again.
     expect((await parseScenario(stringify(read), file)).scenario).toEqual(read);
   });
