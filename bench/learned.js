@@ -1,4 +1,4 @@
-// npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--ungated] [--json]: the learned
+// npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--ungated] [--json | --markdown]: the learned
 // pipeline beside the default one and the simple ones, on clocks that no model has seen, and on the recordings of
 // chronyd's clocks where they are at hand. Every figure is a ratio to the default estimator's on the same clock: the
 // geometric mean over the clocks of a family, with the interval that 95 % of 2000 bootstrap samples of clocks lie in.
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     'no-peer': { type: 'boolean' },
     ungated: { type: 'boolean' },
     json: { type: 'boolean' },
+    markdown: { type: 'boolean' },
   },
 });
 const count = Number(values.clocks);
@@ -180,8 +181,41 @@ function ratioOf(ratios, stream) {
   return { ratio: geometric(ratios), low: draws[50], high: draws[1949] };
 }
 
+/** 95 % of bootstrap samples of `n` clocks, of what `of(indices)` makes of them. */
+function bootstrap(n, of, stream) {
+  const everyone = Array.from({ length: n }, (_, i) => i);
+  const draws = Array.from({ length: 2000 }, () => of(everyone.map(() => Math.floor(stream.uniform() * n)))).sort(
+    (a, b) => a - b,
+  );
+  return { ratio: of(everyone), low: draws[50], high: draws[1949] };
+}
+
+/** The ratio of two means over the same clocks (how often intervals hold may be 0 on one, so that it has no logarithm). */
+function meansRatio(own, other, stream) {
+  return bootstrap(own.length, some => mean(some.map(i => own[i])) / mean(some.map(i => other[i])), stream);
+}
+
+const BELOW = [0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975];
+
+/** How far a histogram of the probability integral transform is from the even one: the share that lies in wrong bins. */
+function unevenness(belows) {
+  const shares = BELOW.map((_, i) => mean(belows.map(below => below[i])));
+  const bins = values => [...values, 1].map((value, i) => value - (values[i - 1] ?? 0));
+  const [found, due] = [bins(shares), bins(BELOW)];
+  return found.reduce((sum, share, i) => sum + Math.abs(share - due[i]), 0) / 2;
+}
+
+function pitRatio(own, other, stream) {
+  const of = (belows, some) => unevenness(some.map(i => belows[i]));
+  return {
+    uneven: unevenness(own),
+    ...bootstrap(own.length, some => of(own, some) / Math.max(of(other, some), 1e-6), stream),
+  };
+}
+
 function summary(family, clocks) {
   const pipelines = {};
+  const ofDefault = clocks.map(({ figures }) => figures.default);
   for (const pipeline of PIPELINES) {
     const stream = randomStream('bootstrap', `${family}/${pipeline}`);
     const own = clocks.map(({ figures }) => figures[pipeline]);
@@ -198,9 +232,21 @@ function summary(family, clocks) {
       p99: ratios('p99'),
       pinball: ratios('pinball'),
       afterSteps: ratios('afterSteps'),
-      coverage: LEVELS.map((_, i) => mean(own.map(({ coverage }) => coverage[i]))),
-      // Where truth lies among the quantiles told, and how far that is from what it should be at most.
+      coverage: LEVELS.map((_, i) => ({
+        share: mean(own.map(({ coverage }) => coverage[i])),
+        ...meansRatio(
+          own.map(({ coverage }) => coverage[i]),
+          ofDefault.map(({ coverage }) => coverage[i]),
+          stream,
+        ),
+      })),
+      // Where truth lies among the quantiles told, and how far that is from where it should.
       below: own[0].below.map((_, i) => mean(own.map(({ below }) => below[i]))),
+      pit: pitRatio(
+        own.map(({ below }) => below),
+        ofDefault.map(({ below }) => below),
+        stream,
+      ),
     };
   }
   const symmetric = clocks.filter(one => one.symmetric !== false);
@@ -255,26 +301,90 @@ else if (wanted) {
 }
 if (values.json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 
-function print({ family, clocks, learnedShare, observable, symmetric, pipelines }) {
-  const text = value =>
-    value === undefined
-      ? '–'.padStart(19)
-      : `${value.ratio.toFixed(3)} [${value.low.toFixed(2)}, ${value.high.toFixed(2)}]`.padStart(19);
-  const percent = share => (100 * share).toFixed(1).padStart(5);
-  console.log(
-    `\n${family}: ${clocks} clocks; the learned answer was told ${percent(learnedShare).trim()} % of the time`,
-  );
-  console.log(
-    `${''.padEnd(13)}${['MAE', 'RMS', 'p99', 'pinball', 'RMS after steps'].map(head => head.padStart(19)).join('')}   50 %  80 %  95 % hold   truth below 2.5 10 25 50 75 90 97.5 %`,
-  );
+function text(value) {
+  return value === undefined || !Number.isFinite(value.ratio)
+    ? '–'
+    : `${value.ratio.toFixed(3)} [${value.low.toFixed(2)}, ${value.high.toFixed(2)}]`;
+}
+
+function percent(share) {
+  return (100 * share).toFixed(1);
+}
+
+function print(one) {
+  if (!values.markdown) plain(one);
+}
+
+function plain({ family, clocks, learnedShare, observable, symmetric, pipelines }) {
+  console.log(`\n${family}: ${clocks} clocks; the learned answer was told ${percent(learnedShare)} % of the time`);
+  const heads = ['MAE', 'RMS', 'p99', 'pinball', 'RMS after steps', '50 % holds', '80 % holds', '95 % holds', 'PIT'];
+  console.log(`${''.padEnd(13)}${heads.map(head => head.padStart(20)).join('')}`);
   for (const [name, one] of Object.entries(pipelines)) {
+    const figures = [one.mae, one.rms, one.p99, one.pinball, one.afterSteps, ...one.coverage, one.pit];
+    console.log(`${name.padEnd(13)}${figures.map(figure => text(figure).padStart(20)).join('')}`);
     console.log(
-      `${name.padEnd(13)}${[one.mae, one.rms, one.p99, one.pinball, one.afterSteps].map(text).join('')}  ${one.coverage.map(percent).join(' ')}        ${one.below.map(share => (100 * share).toFixed(0)).join(' ')}`,
+      `${''.padEnd(13)}hold ${one.coverage.map(({ share }) => percent(share)).join(' / ')} %; truth below 2.5 10 25 50 75 90 97.5 %: ${one.below.map(share => (100 * share).toFixed(0)).join(' ')}; ${percent(one.pit.uneven)} % in wrong bins`,
     );
   }
   if (observable !== undefined && symmetric < clocks) {
     console.log(
-      `learned, on the ${symmetric} clocks whose least delays stay alike: ${observable.map(percent).join(' ')}`,
+      `learned, on the ${symmetric} clocks whose least delays stay alike: ${observable.map(percent).join(' / ')} %`,
     );
   }
+}
+
+/** The tables of docs/learned.md. */
+function tables(families) {
+  const name = ({ family }) => family.replace(/^peer /, '');
+  const row = cells => console.log(`| ${cells.join(' | ')} |`);
+  const table = (heads, rows) => {
+    console.log('');
+    row(heads);
+    console.log(`|---|${'---:|'.repeat(heads.length - 1)}`);
+    for (const cells of rows) row(cells);
+  };
+  table(
+    ['family', 'last value', 'regression', 'Kalman', 'learned: MAE', 'RMS', 'p99', 'pinball', 'RMS after steps'],
+    families.map(one => {
+      const { learned, ...others } = one.pipelines;
+      const simple = ['last-value', 'regression', 'kalman-drift'].map(other => others[other].mae.ratio.toFixed(2));
+      const { mae, rms, p99, pinball, afterSteps } = learned;
+      return [name(one), ...simple, ...[mae, rms, p99, pinball, afterSteps].map(text)];
+    }),
+  );
+  table(
+    [
+      'family',
+      'told',
+      'default holds',
+      'learned holds',
+      'least delays alike',
+      '50 %',
+      '80 %',
+      '95 %',
+      'PIT',
+      'truth below',
+    ],
+    families.map(one => {
+      const { learned, default: classical } = one.pipelines;
+      const holds = coverage => coverage.map(({ share }) => percent(share)).join(' / ');
+      return [
+        name(one),
+        `${(100 * one.learnedShare).toFixed(0)} %`,
+        holds(classical.coverage),
+        holds(learned.coverage),
+        one.symmetric === one.clocks || one.observable === undefined
+          ? '–'
+          : `${one.observable.map(percent).join(' / ')} (${one.symmetric})`,
+        ...learned.coverage.map(text),
+        text(learned.pit),
+        learned.below.map(share => (100 * share).toFixed(0)).join(' '),
+      ];
+    }),
+  );
+}
+
+if (values.markdown) {
+  if (result.families.length > 0) tables(result.families);
+  if (result.peer !== undefined) tables(result.peer);
 }

@@ -103,6 +103,6 @@ def read_weights(model, path):
     state["gru.weight_ih_l0"], state["gru.weight_hh_l0"] = reordered(weights), reordered(recurrent)
     state["gru.bias_ih_l0"], state["gru.bias_hh_l0"] = (reordered(half) for half in np.split(bias, 2))
     for name in state:
-        if name.startswith("head."):
+        if name.split(".")[0] in ("begin", "ask", "head"):
             state[name] = torch.from_numpy(named[name].copy())
     model.load_state_dict(state)

@@ -20,7 +20,7 @@ from tiny_models import Graph
 LEVELS = [0.025, 0.1, 0.16, 0.25, 0.5, 0.75, 0.84, 0.9, 0.975]
 NORMAL = [-1.95996, -1.28155, -0.99446, -0.67449, 0.0, 0.67449, 0.99446, 1.28155, 1.95996]
 HORIZONS = [0, 0.5, 1, 2, 4]
-WINDOW, FEATURES, GLOBALS, ROWS = 64, 12, 15, 6
+WINDOW, FEATURES, GLOBALS, ROWS = 64, 12, 39, 6
 
 
 def save(folder, name, change=None, rows=ROWS):
@@ -46,7 +46,7 @@ def save(folder, name, change=None, rows=ROWS):
         "source": "models/train/tiny_corrections.py",
         "tried": True,
         "opset": 17,
-        "features": "residual-window/1",
+        "features": "residual-window/2",
         "inputs": [
             {"name": "samples", "role": "window", "layout": ["batch", "time", "feature"], "shape": [1, WINDOW, FEATURES]},
             {"name": "globals", "role": "globals", "layout": ["batch", "feature"], "shape": [1, GLOBALS]},

@@ -14,6 +14,8 @@ export const FAMILIES = [
   'gaussian',
   'servers',
   'named-clocks',
+  'adaptive-polls',
+  'congestion',
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
@@ -111,13 +113,25 @@ function congested(dice: Dice, mean: number, poll: number): Law {
   };
 }
 
+/** The shortest of a few hundred waits: a law that hardly ever waits little hides a part of the path's length. */
+function shortest(law: Law): number {
+  return law['use'] === 'log-normal' ? Number(law['median']) * Math.exp(-2.6 * Number(law['sigma'])) : 0;
+}
+
 /** Draws one clock with its paths. Everything comes from `random`, so that one seed gives one situation. */
 export function draw(family: Family, random: RandomStream, options: DrawOptions): Draw {
   const dice = new Dice(random);
   const [least, most] = options.polls;
   const sparse = family === 'sparse' && most > 1024;
-  const poll = Math.round(sparse ? dice.scale(Math.max(1024, least), most) : dice.scale(least, Math.min(1024, most)));
-  const duration = Math.max(poll * Math.round(dice.scale(...options.turns)), options.atLeast);
+  const usual = family === 'adaptive-polls' ? 256 : 1024;
+  const poll = Math.round(
+    sparse ? dice.scale(Math.max(1024, least), most) : dice.scale(least, Math.max(least, Math.min(usual, most))),
+  );
+  // A poller that adapts begins at the shortest interval and takes its time to the longest.
+  const adapts = family === 'adaptive-polls';
+  const longest = adapts ? Math.min(poll * 2 ** dice.one([2, 3, 4, 5]), Math.max(most, poll)) : poll;
+  const typical = Math.round(Math.sqrt(poll * longest));
+  const duration = Math.max(typical * Math.round(dice.scale(...options.turns)), options.atLeast);
   const mixture = family === 'mixtures';
   const faults: Record<string, unknown>[] = [];
   let symmetric = true;
@@ -175,6 +189,8 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     if (family === 'one-way-congestion' || (mixture && dice.chance(0.4))) {
       ways[dice.one(['out', 'back'] as const)] = congested(dice, mean, poll);
     }
+    // Where one way's shortest wait is longer than the other's, nobody can see which.
+    if (Math.abs(shortest(ways.out) - shortest(ways.back)) > 0.02 * mean) symmetric = false;
     const delay = (roundTrip / 2) * own;
     // Of several paths some are longer one way: the others can tell.
     const longer = several && dice.chance(0.3) ? delay * dice.scale(0.01, 0.3) : 0;
@@ -192,6 +208,7 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     if (family === 'gaussian') return { use: 'normal', deviation: mean };
     if (family === 'heavy-tails') return heavy(dice, mean);
     if (mixture) return mixed(dice, mean);
+    if (adapts && dice.chance(0.3)) return heavy(dice, mean);
     return exponential(mean);
   }
 
@@ -221,6 +238,17 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     });
   }
 
+  if (family === 'congestion') {
+    const every = poll * dice.scale(12, 80);
+    faults.push({
+      use: 'delay-burst',
+      at: Math.round(every * dice.between(0.1, 1)),
+      for: Math.round(every * dice.between(0.1, 0.5)),
+      every: Math.round(every),
+      mean: queueing * dice.scale(5, 50),
+    });
+  }
+
   // What breaks the rule that a delay bounds an error: without it, a model believes low delays blindly.
   let contaminated: Contamination | '' = '';
   if (dice.chance(options.randomised)) {
@@ -240,6 +268,9 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
       servers[0] = { ...servers[0]!, clock: { use: 'oscillator', frequencyError: 0, parts: [noise] } } as never;
     } else Object.assign(clock, { latencyJitter: Math.min(queueing * dice.scale(0.1, 3), 0.01) });
   }
+  const poller = adapts
+    ? { use: 'rfc5905', min: poll, max: longest, burst: dice.one([1, 4, 8]) }
+    : { use: 'fixed', interval: poll };
   return {
     family,
     poll,
@@ -250,7 +281,7 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     scenario: {
       duration,
       world: { clock, servers, faults },
-      sources: { ntp: { use: 'ntp', poller: { use: 'fixed', interval: poll } } },
+      sources: { ntp: { use: 'ntp', poller } },
     },
   };
 }

@@ -1,4 +1,6 @@
 import { type Estimate, varianceAfter } from '../contracts/index.js';
+import { normalTail } from '../estimation/normal.js';
+import { inverseNormal } from '../pipeline/telling.js';
 import { HORIZONS, scalesOf } from './residual-window.js';
 
 /** Levels of the quantiles that a model of this layout gives, for each horizon and for the drift. */
@@ -6,7 +8,7 @@ export const LEVELS = [0.025, 0.1, 0.16, 0.25, 0.5, 0.75, 0.84, 0.9, 0.975] as c
 export const ROWS = HORIZONS.length + 1;
 
 const AT = (level: (typeof LEVELS)[number]): number => LEVELS.indexOf(level);
-const [LOW95, LOW68, MEDIAN, HIGH68, HIGH95] = [AT(0.025), AT(0.16), AT(0.5), AT(0.84), AT(0.975)];
+const MEDIAN = AT(0.5);
 const NOW = HORIZONS.indexOf(0);
 const NEXT = HORIZONS.indexOf(1);
 const DRIFT = HORIZONS.length;
@@ -33,22 +35,29 @@ export function problemWith(answer: ArrayLike<number>): string | undefined {
  * The classical estimate with a model's answer put on it: quantiles of (truth − classical line)/scale at each horizon,
  * row by row, then of the drift's error. An answer of zero with normal quantiles leaves it as it is.
  *
- * Offset: the median now. Drift: its own median. Deviation: half of the 68 % interval now; how it grows is scaled so
- * that after one spacing it is what the model says there. The maximum error widens by what the offset moved.
+ * Offset: the median now. Drift: its own median; of both, the `share` that is believed. Deviation: half of the interval
+ * about that which holds 68 % now; how it grows is scaled so that after one spacing it is what the model says there. The maximum error widens by what the offset moved.
  */
-export function corrected(estimate: Estimate, answer: ArrayLike<number>, spacing: number, by: string): Estimate {
+export function corrected(
+  estimate: Estimate,
+  answer: ArrayLike<number>,
+  spacing: number,
+  by: string,
+  share = 1,
+): Estimate {
   const scales = scalesOf(estimate, spacing);
-  const value = (row: number, level: number): number => answer[row * LEVELS.length + level]! * scales[row]!;
-  const half = (row: number, low: number, high: number): number => (value(row, high) - value(row, low)) / 2;
-  const move = value(NOW, MEDIAN);
-  const turn = value(DRIFT, MEDIAN);
-  const half68 = Math.max(half(NOW, LOW68, HIGH68), 1e-12);
-  const half95 = Math.max(half(NOW, LOW95, HIGH95), half68);
+  const median = (row: number): number => answer[row * LEVELS.length + MEDIAN]! * scales[row]!;
+  const half = (row: number, level: number): number =>
+    scales[row]! * halfHolding(level, answer, row, share * answer[row * LEVELS.length + MEDIAN]!);
+  const move = share * median(NOW);
+  const turn = share * median(DRIFT);
+  const half68 = Math.max(half(NOW, 0.68), 1e-12);
+  const half95 = Math.max(half(NOW, 0.95), half68);
   const p00 = half68 ** 2;
   // How much wider it is one spacing on: by the model, beside the classical estimator.
   const before = estimate.p00;
   const grown = Math.max(varianceAfter(estimate, spacing) - before, 1e-6 * before);
-  const growth = clamp((half(NEXT, LOW68, HIGH68) ** 2 - p00) / grown, 0.05, 20);
+  const growth = clamp((half(NEXT, 0.68) ** 2 - p00) / grown, 0.05, 20);
   const p11 = estimate.p11 * growth;
   const limit = Math.sqrt(p00 * p11);
   return {
@@ -65,6 +74,34 @@ export function corrected(estimate: Estimate, answer: ArrayLike<number>, spacing
     by,
     quantiles: { at68: 1, at95: half95 / half68 },
   };
+}
+
+/** The normal law's quantiles at LEVELS: between levels, a law runs straight beside it. */
+const SCORES = LEVELS.map(level => inverseNormal(level));
+
+/** Share of a row's law below a value. */
+function shareBelow(value: number, answer: ArrayLike<number>, row: number): number {
+  const from = row * LEVELS.length;
+  const last = LEVELS.length - 1;
+  let i = 0;
+  while (i < last - 1 && value > answer[from + i + 1]!) i++;
+  const [low, high] = [answer[from + i]!, answer[from + i + 1]!];
+  const along = (value - low) / Math.max(high - low, 1e-9);
+  return 1 - normalTail(SCORES[i]! + along * (SCORES[i + 1]! - SCORES[i]!));
+}
+
+/** Half of the interval about `middle` that holds `level` of a row's law, which may lean to one side. */
+function halfHolding(level: number, answer: ArrayLike<number>, row: number, middle: number): number {
+  let [low, high] = [0, 0];
+  for (let i = 0; i < LEVELS.length; i++)
+    high = Math.max(high, 2 * Math.abs(answer[row * LEVELS.length + i]! - middle));
+  for (let i = 0; i < 30; i++) {
+    const half = (low + high) / 2;
+    const held = shareBelow(middle + half, answer, row) - shareBelow(middle - half, answer, row);
+    if (held < level) low = half;
+    else high = half;
+  }
+  return high;
 }
 
 /** The same with its half-widths at 68 and 95 % multiplied. */

@@ -1,7 +1,7 @@
 /** How fast a score is forgotten, for each scored measurement's worth. */
 const FORGETTING = 0.985;
 /** Worth of scored measurements from which on the comparison counts. */
-const ENOUGH = 3;
+const ENOUGH = 8;
 /**
  * How many standard errors worse it has to be. Errors of successive answers are alike, so that there is less evidence than
  * there are scores; and the model has been right on thousands of clocks before this one.

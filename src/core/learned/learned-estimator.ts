@@ -4,14 +4,16 @@ import { ConformalFactor } from './conformal.js';
 import { corrected, problemWith, widened } from './correction.js';
 import { Gate, pinball } from './gate.js';
 import type { Window } from './residual-window.js';
+import { Trust } from './trust.js';
 
-/** Measurements after a step for which the classical estimator has the word. */
-const AFTER_STEP = 4;
 /** A move that neither the prediction nor the measurement's queueing explains, in deviations: a step. */
 const STEP = 5;
 
+/** A smaller share of the corrections than this is not worth telling. */
+const LEAST_SHARE = 0.1;
+
 /** Why the classical estimate is told. */
-export type Reason = 'few-measurements' | 'several-sources' | 'after-step' | 'no-answer' | 'absurd-answer' | 'gate';
+export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
 
 /** What a model is to be asked, and what is told without it. */
 export interface Question {
@@ -40,20 +42,21 @@ export class LearnedEstimator {
   readonly counts: Record<Reason | 'learned', number> = {
     'few-measurements': 0,
     'several-sources': 0,
-    'after-step': 0,
     'no-answer': 0,
     'absurd-answer': 0,
     gate: 0,
     learned: 0,
   };
   readonly gate = new Gate();
+  readonly trust = new Trust();
   private readonly track: ClassicalTrack;
   private readonly at68 = new ConformalFactor(0.68);
   private readonly at95 = new ConformalFactor(0.95);
   private classical: Estimate | undefined;
-  /** What the model makes of the last measurement, also where it is not told; its intervals as it gave them. */
+  /** What is made of the model's last answer, also where it is not told, before intervals are widened. */
   private learned: Estimate | undefined;
-  private sinceStep = Number.POSITIVE_INFINITY;
+  /** The same with the whole of the correction, whatever is believed of it. */
+  private whole: Estimate | undefined;
 
   /** `report` is told what the classical estimator has to say. */
   constructor(
@@ -70,11 +73,8 @@ export class LearnedEstimator {
     const classical = this.track.observe(measurement);
     if (classical === undefined) return undefined;
     if (before !== undefined) this.score(measurement, before);
-    if (before !== undefined && this.stepped(before, classical)) {
-      this.sinceStep = 0;
-      // Whoever followed the step first looks bad by chance: the comparison begins anew.
-      this.gate.clear();
-    } else this.sinceStep += 1;
+    // Whoever followed the step first looks bad by chance: the comparison begins anew.
+    if (before !== undefined && this.stepped(before, classical)) this.gate.clear();
     this.classical = classical;
     this.learned = undefined;
     // With several sources there is nothing to gain: the classical estimator weighs their biases and lies, a window does not.
@@ -91,9 +91,10 @@ export class LearnedEstimator {
     if (answer === undefined) return this.fall('no-answer', classical);
     const problem = problemWith(answer);
     if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
-    this.learned = corrected(classical, answer, window.spacing, 'learned');
-    if (this.sinceStep < AFTER_STEP) return this.fall('after-step', classical);
-    if (this.gated && !this.gate.open) return this.fall('gate', classical);
+    const { share } = this.trust;
+    this.whole = corrected(classical, answer, window.spacing, 'learned');
+    this.learned = this.gated ? corrected(classical, answer, window.spacing, 'learned', share) : this.whole;
+    if (this.gated && (!this.gate.open || share < LEAST_SHARE)) return this.fall('gate', classical);
     this.counts.learned += 1;
     return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
   }
@@ -105,6 +106,7 @@ export class LearnedEstimator {
       estimate && { ...estimate, offset: estimate.offset + by };
     this.classical = moved(this.classical);
     this.learned = moved(this.learned);
+    this.whole = moved(this.whole);
   }
 
   private fall(by: Reason, estimate: Estimate): Answer {
@@ -114,20 +116,27 @@ export class LearnedEstimator {
 
   /** Judges what was believed by a measurement that it did not know. */
   private score({ source, at, offset, delay }: Measurement, classical: Estimate): void {
-    const { learned } = this;
+    const { learned, whole } = this;
     const noise = this.track.window.noiseOf(source, delay);
     const tau = timeOn(this.axis, at) - timeOn(this.axis, classical.at);
-    if (learned === undefined || noise === undefined || !(tau >= 0)) return;
+    if (learned === undefined || whole === undefined || noise === undefined || !(tau >= 0)) return;
     const error = offset - offsetAfter(learned, tau);
     const wide = halfWidth(learned, 'at95', tau);
     const unit = halfWidth(classical, 'at95', tau);
     const other = pinball(offset - offsetAfter(classical, tau), unit);
     const deviation = unit / 1.96;
-    this.gate.score(pinball(error, wide) / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
-    // For the width of an interval only what is nearly the truth will do.
-    if (noise > 0.3 * deviation) return;
-    this.at68.add(Math.abs(error) / halfWidth(learned, 'at68', tau));
-    this.at95.add(Math.abs(error) / wide);
+    // The gate and the share judge what the model said in full, whatever is believed of it at present.
+    const line = offsetAfter(classical, tau);
+    const said = offsetAfter(whole, tau);
+    const loss = pinball(offset - said, halfWidth(whole, 'at95', tau));
+    this.gate.score(loss / unit, other / unit, 1 / (1 + (noise / deviation) ** 2));
+    this.trust.score(offset - line, said - line, deviation ** 2 + noise ** 2);
+    // For the width of an interval only what is about as sure as it will do; what the measurement's own noise adds is
+    // taken out again: the share that a width f·h holds is that of errors with error² ≤ (f·h)² + noise².
+    if (noise > deviation) return;
+    const without = (z: number): number => Math.sqrt(Math.max(0, error ** 2 - (z * noise) ** 2));
+    this.at68.add(without(EVEN.at68) / halfWidth(learned, 'at68', tau));
+    this.at95.add(without(EVEN.at95) / wide);
   }
 
   private stepped(before: Estimate, after: Estimate): boolean {
@@ -144,3 +153,5 @@ function halfWidth(estimate: Estimate, level: 'at68' | 'at95', tau: number): num
 }
 
 const NORMAL = { at68: 0.994, at95: 1.96 };
+/** Of a noise that is even within its bounds. */
+const EVEN = { at68: 0.68 * Math.sqrt(3), at95: 0.95 * Math.sqrt(3) };

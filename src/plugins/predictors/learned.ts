@@ -35,8 +35,8 @@ const Options = z.strictObject({
  * The default estimator with a learned correction on it. Every measurement goes to the classical estimator first; a small
  * recurrent network is shown the last 64 as residuals to its line, with their delays, and answers with quantiles of how
  * far that line is off, now and a while ahead, and of the drift. A gate tells the classical estimate while there are
- * fewer than four measurements, where several sources are heard, after a step, where an answer is late, not finite or absurd, and for as long as the
- * learned answers have scored worse on the measurements that can tell. Intervals are widened or narrowed by how often
+ * fewer than four measurements, where several sources are heard, where an answer is late, not finite or absurd, and for
+ * as long as the learned answers have scored worse on the measurements that can tell. Intervals are widened or narrowed by how often
  * they have held (conformal prediction). What it has answered is never its own input.
  *
  * Without its model (missing, damaged, or no runtime on this machine) the classical estimator answers, and a report says
@@ -160,7 +160,6 @@ const MEANS: Readonly<Record<Reason | 'learned', string>> = {
   learned: 'the learned correction answers',
   'few-measurements': 'the classical estimator answers: too few measurements',
   'several-sources': 'the classical estimator answers: there are several sources',
-  'after-step': 'the classical estimator answers: after a step',
   'no-answer': 'the classical estimator answers: the model has not',
   'absurd-answer': 'the classical estimator answers: the model has said something impossible',
   gate: 'the classical estimator answers: the learned correction has scored worse',

@@ -88,8 +88,8 @@ describe('the learned predictor', () => {
       ['was made for something else', () => card('n-hits'), /expected a model that corrects .*found 'forecast'/],
       [
         'was trained on other features',
-        () => copy('other', text => text.replace('residual-window/1', 'residual-window/0')),
-        /expected the features 'residual-window\/1', found 'residual-window\/0'/,
+        () => copy('other', text => text.replace('residual-window/2', 'residual-window/0')),
+        /expected the features 'residual-window\/2', found 'residual-window\/0'/,
       ],
       [
         'has other quantiles',
