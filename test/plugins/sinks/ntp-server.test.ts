@@ -9,6 +9,7 @@ import { NtpServer } from '../../../src/plugins/sinks/ntp-server.js';
 import { whyNoChronyd } from '../../support/chronyd.js';
 import { whyNoIpv6 } from '../../support/ipv6.js';
 import { chronydQ, ntpdig, whyNoNtpdig } from '../../support/ntp-clients.js';
+import { patiently } from '../../support/patience.js';
 import { type ServingRun, serving, upstream } from '../../support/serving.js';
 
 const AHEAD = 0.1;
@@ -20,7 +21,7 @@ async function ask(port: number, family: 4 | 6 = 4, bytes = encodePacket(request
   const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
   const answer = await new Promise<Uint8Array | undefined>(resolve => {
     socket.once('message', resolve);
-    setTimeout(() => resolve(undefined), 200);
+    void patiently(200).then(() => resolve(undefined));
     socket.send(bytes, port, family === 6 ? '::1' : '127.0.0.1');
   });
   socket.close();
