@@ -25,7 +25,7 @@ export class QuickAnswers {
   /** Connections on which only the one question was asked so far. */
   private readonly own = new Set<Socket>();
   /** The last bytes that were the question: clients ask it with the same ones every time. */
-  private known = '';
+  private known: Buffer = Buffer.alloc(0);
 
   /** @param idle after how many milliseconds a connection without a question is closed */
   constructor(
@@ -73,19 +73,27 @@ export class QuickAnswers {
   }
 
   private isQuestion(data: Buffer): boolean {
+    if (data.equals(this.known)) return true;
     if (data.length > LONGEST) return false;
     const text = data.toString('latin1');
-    if (text === this.known) return true;
     if (PLAIN.exec(text)?.[1] !== this.path || SPECIAL.test(text) || !HOST.test(text)) return false;
-    this.known = text;
+    this.known = data;
     return true;
   }
 }
 
+/** The header `date` of the second `since` the Unix epoch: a text that many answers share. */
+const date = { since: 0, text: '' };
+
 function responseOf({ code, body }: QuickAnswer): string {
+  const second = Math.floor(Date.now() / 1000);
+  if (second !== date.since) {
+    date.since = second;
+    date.text = new Date(1000 * second).toUTCString();
+  }
   return (
     `HTTP/1.1 ${code === 200 ? '200 OK' : '500 Internal Server Error'}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-    `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\ndate: ${new Date().toUTCString()}\r\n` +
+    `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\ndate: ${date.text}\r\n` +
     `connection: keep-alive\r\n\r\n${body}`
   );
 }
