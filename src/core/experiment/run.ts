@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { dirname } from 'node:path';
 import { Container } from 'inversify';
-import type { ObservedValueOf } from 'rxjs';
 import {
   type Answer,
   type Axis,
@@ -23,7 +22,7 @@ import {
 import { guarded, InputError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
 import { referenceIdOf } from '../ntp/packet.js';
-import { Pipeline } from '../pipeline/pipeline.js';
+import { type Outcome, Pipeline } from '../pipeline/pipeline.js';
 import { SteeredWall, WALL } from '../pipeline/steered-wall.js';
 import { makePlugin, type PluginChoice, type PluginKind, type PluginKinds } from '../plugin/registry.js';
 import {
@@ -247,12 +246,12 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     const handle = (event: SourceEvent): void => {
       stage.advance?.();
       const t = stage.now();
-      const truth = stage.truthNow();
       const { outstanding } = source;
       if (event.type === 'exchange') exchanges.answered += 1;
       else exchanges.failed += 1;
       hearing?.hear(event);
       if (event.type === 'exchange' && stage.known === undefined && isMeasurable(event.exchange)) {
+        const truth = stage.truthNow();
         const score = scorer.scoreAt(t, event.exchange, truth);
         if (truth === undefined) round.push(score);
         else scorer.commit(score);
@@ -265,7 +264,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
         });
         round.length = 0;
       }
-      scorer.exchange({ t, event, group, truth, open: openQuestions(sources) });
+      scorer.exchange(() => ({ t, event, group, truth: stage.truthNow(), open: openQuestions(sources) }));
     };
     source.events.subscribe({ next: event => attempt(() => handle(event)), error: fail });
   }
@@ -277,10 +276,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     if (pipeline.trajectory !== undefined && known !== undefined) {
       scorer.follow(pipeline.trajectory, index, () => known.sampleAt(stage.now()));
     }
-    const record = (outcome: ObservedValueOf<Pipeline['outcomes']>): void => {
-      const reading = stage.view.clock.read();
-      scorer.round({ t: stage.now(), ...outcome, reading, told: pipeline.tell(reading) }, readingNow);
-    };
+    const record = (outcome: Outcome): void => scorer.round(index, stage.now(), outcome, readingNow);
     pipeline.outcomes.subscribe({ next: outcome => attempt(() => record(outcome)), error: fail });
   });
   stage.strike((part, what) => {

@@ -8,7 +8,6 @@ import {
   type Measurement,
   measure,
   type PipelineSummary,
-  type RoundRecord,
   type Sample,
   type Sink,
   timeOn,
@@ -19,7 +18,7 @@ import { Convergence, SizeAccumulator, toldFrequency } from '../metrics/converge
 import { CorrectionScore } from '../metrics/correction-score.js';
 import { ErrorAccumulator } from '../metrics/error-statistics.js';
 import { anchorAt } from '../pipeline/estimates.js';
-import type { Pipeline } from '../pipeline/pipeline.js';
+import type { Outcome, Pipeline } from '../pipeline/pipeline.js';
 import { bareTime } from '../pipeline/telling.js';
 import type { Trajectory } from '../pipeline/trajectory.js';
 import { nameOf } from '../plugin/registry.js';
@@ -229,27 +228,38 @@ export class Scorer {
     });
   }
 
-  exchange(record: ExchangeRecord): void {
-    this.notify(sink => sink.exchange?.(record));
+  /** The record is made only where a sink takes it: the truth in it has its price. */
+  exchange(record: () => ExchangeRecord): void {
+    if (!this.sinks.some(sink => sink.exchange !== undefined)) return;
+    const made = record();
+    this.notify(sink => sink.exchange?.(made));
   }
 
-  /** `now` and the truth then are asked for only where a correction is to be judged. */
+  /** `now`, the truth then and the record are asked for only where they are used. */
   round(
-    record: RoundRecord,
+    index: number,
+    t: number,
+    outcome: Outcome,
     now: () => { readonly reading: ClockReading; readonly truth: ExchangeRecord['truth'] },
   ): void {
-    if (record.t >= this.warmup) this.judgeCorrection(record, now);
-    if (this.behaviours !== undefined && record.taken.length > 0 && record.declined === undefined) {
-      this.behaviours[1 + this.pipelines.findIndex(({ name }) => name === record.pipeline)]!.applied(record.t);
+    if (t >= this.warmup) this.judgeCorrection(index, outcome, now);
+    if (this.behaviours !== undefined && outcome.taken.length > 0 && outcome.declined === undefined) {
+      this.behaviours[1 + index]!.applied(t);
     }
+    if (!this.sinks.some(sink => sink.round !== undefined)) return;
+    const { reading } = now();
+    const record = { t, ...outcome, reading, told: this.pipelines[index]!.tell(reading) };
     this.notify(sink => sink.round?.(record));
   }
 
-  private judgeCorrection(record: RoundRecord, now: () => ReturnType<Parameters<Scorer['round']>[1]>): void {
-    const index = this.pipelines.findIndex(({ name }) => name === record.pipeline);
+  private judgeCorrection(
+    index: number,
+    outcome: Outcome,
+    now: () => ReturnType<Parameters<Scorer['round']>[3]>,
+  ): void {
     const pipeline = this.pipelines[index]!;
     const score = this.corrections[index]!;
-    const { taken, before, prior, estimate, declined } = record;
+    const { taken, before, prior, estimate, declined } = outcome;
     const measurement = taken.at(-1);
     if (measurement === undefined) return;
     score.judge(judged => {

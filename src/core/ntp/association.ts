@@ -50,7 +50,6 @@ export interface AssociationOptions {
 }
 
 const NONE = Object.freeze(Object.fromEntries(DROPS.map(reason => [reason, 0]))) as Readonly<Record<Drop, number>>;
-/** A copy, since every question has one. */
 const noDrops = (): Record<Drop, number> => ({ ...NONE });
 
 /** For people. */
@@ -343,10 +342,12 @@ export class Association {
       return;
     }
     // From here on the packet is the server's answer to this question, kiss or not.
-    const code = asciiOf(packet.referenceId);
-    if (packet.stratum === 0 && KISS_CODE.test(code)) {
-      this.kiss(question, code);
-      return;
+    if (packet.stratum === 0) {
+      const code = asciiOf(packet.referenceId);
+      if (KISS_CODE.test(code)) {
+        this.kiss(question, code);
+        return;
+      }
     }
     const problem = unusable(packet);
     if (problem !== undefined) {
@@ -380,7 +381,8 @@ export class Association {
     this.heard = true;
     this.failed = 0;
     this.last = { offset, delay, at: counter };
-    this.emit({ type: 'exchange', exchange, ...question.lost });
+    const { drops } = question;
+    this.emit({ type: 'exchange', exchange, ...(drops && { dropped: drops }) });
   }
 
   /** RFC 5905 section 7.4: RATE slows down, DENY and RSTR end the association; others are for information. */
@@ -418,6 +420,7 @@ export class Association {
   }
 
   private drop(question: Question, reason: Drop): void {
+    question.drops ??= noDrops();
     question.drops[reason] += 1;
     this.counts[reason] += 1;
     const count = this.counts[reason];
@@ -430,10 +433,11 @@ export class Association {
   private fail(question: Question, reason: string): void {
     this.close(question);
     this.missed += 1;
+    const { drops } = question;
     this.emit({
       type: 'failure',
       failure: { source: this.source, sent: question.sent!, settled: this.world.clock.read(), reason },
-      ...question.lost,
+      ...(drops && { dropped: drops }),
     });
   }
 
@@ -451,7 +455,8 @@ class Question {
   sent: ClockReading | undefined;
   timeout: Task | undefined;
   reply: Subscription | undefined;
-  readonly drops = noDrops();
+  /** Undefined: none. */
+  drops: Record<Drop, number> | undefined;
 
   constructor(
     readonly nonce: NtpTimestamp,
@@ -462,14 +467,9 @@ class Question {
 
   /** What was dropped while it was open, for people. */
   dropped(): readonly string[] {
-    return DROPS.filter(reason => this.drops[reason] > 0).map(
-      reason => `dropped ${this.drops[reason]} ${DROPPED[reason]}`,
-    );
-  }
-
-  /** The same, as the event of its end has it. */
-  get lost(): { readonly dropped?: DropCounts } {
-    return DROPS.some(reason => this.drops[reason] > 0) ? { dropped: this.drops } : {};
+    const { drops } = this;
+    if (drops === undefined) return [];
+    return DROPS.filter(reason => drops[reason] > 0).map(reason => `dropped ${drops[reason]} ${DROPPED[reason]}`);
   }
 
   close(): void {

@@ -8,13 +8,14 @@ export const COMBINED = '+';
  * the largest root distance (widened by how far the offsets lie apart, since any of them may be the right one).
  */
 export function combined(parts: readonly Measurement[], offset: number, uncertainty: number): Measurement {
-  const last = parts.reduce((a, b) => (b.at.counter > a.at.counter ? b : a));
+  const { at, exchange } = parts.reduce((a, b) => (b.at.counter > a.at.counter ? b : a));
   return {
-    ...last,
     source: parts.map(({ source }) => source).join(COMBINED),
+    at,
     offset,
-    uncertainty,
     delay: parts.reduce((sum, { delay }) => sum + delay, 0) / parts.length,
+    uncertainty,
     rootDistance: Math.max(...parts.map(part => part.rootDistance + Math.abs(part.offset - offset))),
+    exchange,
   };
 }

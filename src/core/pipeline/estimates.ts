@@ -6,6 +6,7 @@ import {
   type Measurement,
   offsetAfter,
   PHI,
+  type Settling,
   timeOn,
 } from '../contracts/index.js';
 
@@ -57,7 +58,7 @@ export function propagate(
   const { whiteFm, randomWalkFm } = noise;
   const tau = timeOn(axis, at) - timeOn(axis, estimate.at);
   const age = Math.abs(tau);
-  return {
+  const carried: Draft = {
     at,
     axis,
     offset: settling === undefined ? offset + drift * tau : offsetAfter(estimate, tau),
@@ -71,21 +72,23 @@ export function propagate(
     maxError: maxError + rate * age,
     maxErrorRate: rate,
     by,
-    ...(settling && { settling }),
-    ...(quantiles && { quantiles }),
   };
+  if (settling !== undefined) carried.settling = settling;
+  if (quantiles !== undefined) carried.quantiles = quantiles;
+  return carried;
 }
+
+/** An estimate in the making: a spread costs a microsecond, and each measurement makes several estimates. */
+type Draft = { -readonly [key in keyof Estimate]: Estimate[key] };
 
 /** The same belief at another reading, under the same names. */
 export function carry(estimate: Estimate, at: ClockReading): Estimate {
   if (at === estimate.at) return estimate;
   const { axis, by, driftBy, goodFor } = estimate;
-  const carried = propagate(estimate, at, by);
-  return {
-    ...carried,
-    ...(driftBy !== undefined && { driftBy }),
-    ...(goodFor !== undefined && { goodFor: goodFor - (timeOn(axis, at) - timeOn(axis, estimate.at)) }),
-  };
+  const carried: Draft = propagate(estimate, at, by);
+  if (driftBy !== undefined) carried.driftBy = driftBy;
+  if (goodFor !== undefined) carried.goodFor = goodFor - (timeOn(axis, at) - timeOn(axis, estimate.at));
+  return carried;
 }
 
 /** The estimate when every offset counts `by` seconds more, give or take `deviation`: UTC has leapt. */
@@ -100,10 +103,30 @@ export function shifted(estimate: Estimate, by: number, deviation = 0): Estimate
   };
 }
 
-/** The estimate with the measurement that timekeepers may walk from. (A spread costs microseconds here.) */
+/** The estimate with the measurement that timekeepers may walk from. */
 export function anchorAt(estimate: Estimate, anchor: Anchor): Estimate {
-  const { driftBy, goodFor, settling, quantiles } = estimate;
-  if ((driftBy ?? goodFor ?? settling ?? quantiles) !== undefined) return { ...estimate, anchor };
+  const copied = copyOf(estimate);
+  copied.anchor = anchor;
+  return copied;
+}
+
+/** The estimate with where its drift goes by itself, and with the wander that has been found. */
+export function settlingTo(estimate: Estimate, settling: Settling | undefined, randomWalkFm: number): Estimate {
+  if (settling === undefined && randomWalkFm === estimate.randomWalkFm) return estimate;
+  const copied = copyOf(estimate);
+  copied.randomWalkFm = randomWalkFm;
+  if (settling !== undefined) copied.settling = settling;
+  return copied;
+}
+
+function copyOf(estimate: Estimate): Draft {
   const { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by } = estimate;
-  return { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by, anchor };
+  const { quantiles, driftBy, goodFor, anchor, settling } = estimate;
+  const copied: Draft = { at, axis, offset, drift, p00, p01, p11, whiteFm, randomWalkFm, maxError, maxErrorRate, by };
+  if (settling !== undefined) copied.settling = settling;
+  if (quantiles !== undefined) copied.quantiles = quantiles;
+  if (driftBy !== undefined) copied.driftBy = driftBy;
+  if (goodFor !== undefined) copied.goodFor = goodFor;
+  if (anchor !== undefined) copied.anchor = anchor;
+  return copied;
 }

@@ -90,7 +90,7 @@ function decline(verdicts: Verdict[], source: string, reason: string): void {
   });
 }
 
-type Outcome = Omit<RoundRecord, 't' | 'reading' | 'told'>;
+export type Outcome = Omit<RoundRecord, 't' | 'reading' | 'told'>;
 
 /**
  * One pipeline: events → rounds → measurements → filters → combiner → (predict → correct), one measurement after
@@ -341,10 +341,12 @@ export class Pipeline {
   /** Measures, filters and combines a round. */
   private select(round: readonly SourceEvent[]) {
     const { axis, combiner } = this.parts;
-    const heard = round.flatMap(event => (event.type === 'exchange' ? [measure(event.exchange, axis)] : []));
-    const verdicts: Verdict[] = round.flatMap(event =>
-      event.type === 'failure' ? [{ source: event.failure.source, used: false, reason: event.failure.reason }] : [],
-    );
+    const heard: Measurement[] = [];
+    const verdicts: Verdict[] = [];
+    for (const event of round) {
+      if (event.type === 'exchange') heard.push(measure(event.exchange, axis));
+      else verdicts.push({ source: event.failure.source, used: false, reason: event.failure.reason });
+    }
     const passed: Measurement[] = [];
     for (const measurement of heard) {
       const nonsense = notFinite(measurement);

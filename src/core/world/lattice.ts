@@ -1,4 +1,4 @@
-import { mix } from './random.js';
+import { hashedExponential, mix } from './random.js';
 
 /**
  * One step of a lattice: what happens between k and k + 1 steps. One shape for every noise, each of which uses what it
@@ -61,6 +61,11 @@ export class Lattice {
     return i >= 0 && i < this.size ? this.block[i]! : this.beyond(k, t);
   }
 
+  /** Adds the phase at each whole second from `first` on, where cells start at whole seconds, to `sums`. */
+  addStarts(first: number, sums: Float64Array): void {
+    for (let i = 0; i < sums.length; i++) sums[i]! += this.at(first + i).start;
+  }
+
   private beyond(k: number, t: number): Cell {
     while (k >= this.first + this.size) {
       [this.block, this.previous] = [this.previous, this.block];
@@ -104,6 +109,6 @@ export class CountedDraws {
 
   /** Exponential with mean 1. */
   exponential(): number {
-    return -Math.log(this.uniform());
+    return hashedExponential(this.seed, ++this.n);
   }
 }

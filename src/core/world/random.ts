@@ -59,7 +59,7 @@ class AleaStream implements RandomStream {
       // 24 bits and the sign, independent of the layer's seven.
       const signed = bits >> 7;
       const x = signed * scale[layer]!;
-      const size = signed < 0 ? -x : x;
+      const size = Math.abs(x);
       if (size < edge[layer + 1]!) return x;
       if (layer === 0) return this.tail(signed < 0);
       const y = density[layer]! + this.generator.quick() * (density[layer + 1]! - density[layer]!);
@@ -86,25 +86,69 @@ export function mix(a: number, b: number): number {
 
 /** A standard normal value that is a function of two integers, by the same ziggurat as the streams'. */
 export function hashedNormal(a: number, b: number): number {
-  for (let bits = mix(a, b) | 0; ; bits = mix(bits, b ^ 0x5bd1e995) | 0) {
+  let bits = mix(a, b) | 0;
+  for (let round = 0; ; round++) {
     const layer = bits & 127;
     const signed = bits >> 7;
     const x = signed * scale[layer]!;
-    const size = signed < 0 ? -x : x;
+    const size = Math.abs(x);
     if (size < edge[layer + 1]!) return x;
     // Once in eighty: further hashes stand for further draws.
     bits = mix(bits, b ^ 0x2545f491) | 0;
     if (layer === 0) return hashedTail(bits, b, signed < 0);
     const y = density[layer]! + unit(bits) * (density[layer + 1]! - density[layer]!);
     if (y < Math.exp(-0.5 * x * x)) return x;
+    bits = further(bits, b ^ 0x5bd1e995, round) | 0;
   }
 }
 
 function hashedTail(a: number, b: number, negative: boolean): number {
-  for (let bits = a; ; bits = mix(bits, b)) {
+  let bits = a;
+  for (let round = 0; ; round++) {
     const x = Math.log(unit(bits)) / R;
     const y = Math.log(unit(mix(bits, ~b)));
     if (-2 * y >= x * x) return negative ? x - R : R - x;
+    bits = further(bits, b, round);
+  }
+}
+
+/**
+ * The next of the hashes of hashes that stand for further draws. They come round in circles, short ones, too: that every
+ * value of a circle is refused happens once in 10¹¹ draws, so after some rounds their number goes in.
+ */
+function further(bits: number, b: number, round: number): number {
+  return mix(bits + (round >> 3), b);
+}
+
+/** The same ziggurat for the exponential law, with 256 layers: there is one side only, so 24 bits beside the layer's eight. */
+const EXP_LAYERS = 256;
+const EXP_R = 7.69711747013105;
+const EXP_AREA = 3.949659822581572e-3;
+const expEdge = new Float64Array(EXP_LAYERS + 1);
+const expDensity = new Float64Array(EXP_LAYERS + 1);
+/** expEdge / 2²⁴ */
+const expScale = new Float64Array(EXP_LAYERS);
+expEdge[0] = EXP_AREA / Math.exp(-EXP_R);
+expEdge[1] = EXP_R;
+for (let i = 2; i < EXP_LAYERS; i++) {
+  expEdge[i] = -Math.log(EXP_AREA / expEdge[i - 1]! + Math.exp(-expEdge[i - 1]!));
+}
+for (let i = 0; i <= EXP_LAYERS; i++) expDensity[i] = Math.exp(-expEdge[i]!);
+for (let i = 0; i < EXP_LAYERS; i++) expScale[i] = expEdge[i]! / 16777216;
+
+/** An exponential value of mean 1 that is a function of two integers. */
+export function hashedExponential(a: number, b: number): number {
+  let bits = mix(a, b);
+  for (let round = 0; ; round++) {
+    const layer = bits & 255;
+    const x = (bits >>> 8) * expScale[layer]!;
+    if (x < expEdge[layer + 1]!) return x;
+    // Once in ninety: a further hash stands for a further draw.
+    bits = mix(bits, b ^ 0x2545f491);
+    if (layer === 0) return EXP_R - Math.log(unit(bits));
+    const y = expDensity[layer]! + unit(bits) * (expDensity[layer + 1]! - expDensity[layer]!);
+    if (y < Math.exp(-x)) return x;
+    bits = further(bits, b ^ 0x5bd1e995, round);
   }
 }
 

@@ -25,7 +25,7 @@ export class InverseVarianceCombiner implements Combiner {
       verdicts: round.map(({ source }, i) => ({
         source,
         used: true,
-        reason: `weight ${((100 * weights[i]!) / total).toFixed(0)} %`,
+        reason: `weight ${Math.round((100 * weights[i]!) / total)} %`,
       })),
     };
   }

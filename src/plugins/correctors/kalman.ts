@@ -12,7 +12,7 @@ import {
 } from '../../core/contracts/index.js';
 import { WanderWatch } from '../../core/estimation/wander-watch.js';
 import { DriftMemory } from '../../core/pipeline/drift-memory.js';
-import { firstEstimate, maxErrorRate, propagate } from '../../core/pipeline/estimates.js';
+import { firstEstimate, maxErrorRate, propagate, settlingTo } from '../../core/pipeline/estimates.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { stateIn } from '../../core/plugin/state.js';
 import { formatTime, ratio } from '../../core/quantity.js';
@@ -123,15 +123,13 @@ export class KalmanCorrector implements Corrector {
 
   /** The posterior with the wander that is found, and with where its drift goes by itself, if that is known. */
   private remembering(updated: Estimate, before: Estimate | undefined): Estimate {
-    const randomWalkFm = this.options.adapt ? this.wander.randomWalkFm : undefined;
-    const posterior = randomWalkFm === undefined ? updated : { ...updated, randomWalkFm };
     // A drift that is hardly known yet is not worth remembering.
-    if (before !== undefined && posterior.p11 < (KNOWN * this.options.drift) ** 2) {
-      const { axis, at } = posterior;
-      this.memory.add(posterior.drift, timeOn(axis, at) - timeOn(axis, before.at));
+    if (before !== undefined && updated.p11 < (KNOWN * this.options.drift) ** 2) {
+      const { axis, at, drift } = updated;
+      this.memory.add(drift, timeOn(axis, at) - timeOn(axis, before.at));
     }
-    const { settling } = this.memory;
-    return settling === undefined ? posterior : { ...posterior, settling };
+    const wander = this.options.adapt ? this.wander.randomWalkFm : undefined;
+    return settlingTo(updated, this.memory.settling, wander ?? updated.randomWalkFm);
   }
 
   leap(by: number): void {

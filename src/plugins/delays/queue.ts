@@ -80,11 +80,15 @@ export class QueueDelay implements DelayLaw {
   private serve(t: number): void {
     const { draws, interval } = this;
     const { service } = this.options;
-    while (this.next <= t) {
-      const left = this.work - (this.next - this.time);
-      this.work = (left > 0 ? left : 0) + service * draws.exponential();
-      this.time = this.next;
-      this.next += interval * draws.exponential();
+    let { work, time, next } = this;
+    while (next <= t) {
+      const left = work - (next - time);
+      work = (left > 0 ? left : 0) + service * draws.exponential();
+      time = next;
+      next += interval * draws.exponential();
     }
+    this.work = work;
+    this.time = time;
+    this.next = next;
   }
 }

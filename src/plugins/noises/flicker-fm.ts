@@ -41,7 +41,8 @@ export class FlickerFm implements NoisePart {
   }
 
   addPhases(first: number, sums: Float64Array): void {
-    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
+    if (this.lattice.step === 1) this.lattice.addStarts(first, sums);
+    else for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(t: number): number {

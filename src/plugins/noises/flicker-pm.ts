@@ -48,7 +48,8 @@ export class FlickerPm implements NoisePart {
   }
 
   addPhases(first: number, sums: Float64Array): void {
-    for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
+    if (this.lattice.step === 1) this.lattice.addStarts(first, sums);
+    else for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
   }
 
   frequency(): number {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { hashedNormal, hashedNormalPair, mix, randomStream } from '../../../src/core/world/random.js';
+import {
+  hashedExponential,
+  hashedNormal,
+  hashedNormalPair,
+  mix,
+  randomStream,
+} from '../../../src/core/world/random.js';
 import {
   correlation,
   KS_LIMIT,
@@ -134,6 +140,25 @@ describe('values that are functions of two integers', () => {
     expect(Math.abs(correlation(first, second))).toBeLessThan(4 / Math.sqrt(5000));
     const squares = (values: readonly number[]) => values.map(value => value ** 2);
     expect(Math.abs(correlation(squares(first), squares(second)))).toBeLessThan(4 / Math.sqrt(5000));
+  });
+
+  test.each(salts)('are exponential, their tail included, and uncorrelated one after another (salt %i)', salt => {
+    const values = Array.from({ length: N }, (_, n) => hashedExponential(salt, n));
+    expect(values.every(value => value >= 0 && Number.isFinite(value))).toBe(true);
+    expect(kolmogorovSmirnov(values, x => 1 - Math.exp(-x))).toBeLessThan(KS_LIMIT);
+    expect(Math.abs(variance(values) - 1)).toBeLessThan(4 * Math.sqrt(8 / N));
+    expect(Math.abs(correlation(values.slice(1), values.slice(0, -1)))).toBeLessThan(4.5 / Math.sqrt(N));
+    // Beyond the last layer it has a rule of its own: what is beyond it is exponential again.
+    const edge = 7.69711747013105;
+    const beyond = Array.from({ length: 4_000_000 }, (_, n) => hashedExponential(n, salt)).filter(x => x > edge);
+    const expected = 4e6 * Math.exp(-edge);
+    expect(Math.abs(beyond.length - expected)).toBeLessThan(4 * Math.sqrt(expected));
+    expect(Math.abs(mean(beyond) - edge - 1)).toBeLessThan(4 / Math.sqrt(expected));
+  });
+
+  test('come to an end where the hashes of hashes come round in a circle whose values are all refused', () => {
+    // A run once hung on this pair.
+    expect(Math.abs(hashedNormal(205660299, 1755))).toBeLessThan(10);
   });
 
   test('a change of one bit of either integer changes half of the bits', () => {
