@@ -136,7 +136,7 @@ export class SimulatedNetwork implements Network {
     const now = this.truth.time;
     // The packet leaves when its stamp has been taken.
     const stamped = now + this.clock.latency;
-    const server = this.find(to.address, `server '${to.address}'`);
+    const server = this.servers.get(to.address) ?? this.find(to.address, `server '${to.address}'`);
     const lanes = server.lanes(socket.path, this.random);
     const out = this.passage(server, lanes, 'out', now);
     const oddOut = this.oddities;
