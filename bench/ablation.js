@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { IDEAS, openTrace, parseScenario, runScenario } from '../dist/bench.js';
 import { FAMILIES, scenarioOf } from './families.js';
+import { count } from './options.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -27,7 +28,7 @@ if (values.only !== undefined && !PARTS.includes(values.only)) {
   process.exit(2);
 }
 const wanted = part => values.only === undefined || values.only === part;
-const seeds = Number(values.seeds);
+const seeds = count('--seeds', values.seeds);
 const geometric = numbers => Math.exp(numbers.reduce((sum, x) => sum + Math.log(x), 0) / numbers.length);
 
 const pipelines = [

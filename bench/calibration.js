@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { namedPipelines, parseScenario, runScenario } from '../dist/bench.js';
 import { FAMILIES, scenarioOf } from './families.js';
+import { count } from './options.js';
 
 const { values } = parseArgs({
   options: {
@@ -13,12 +14,8 @@ const { values } = parseArgs({
     family: { type: 'string', multiple: true },
   },
 });
-const seeds = Number(values.seeds);
-const first = Number(values.first);
-if (!(Number.isInteger(seeds) && seeds > 0)) {
-  console.error(`bench:calibration: --seeds: expected a count, found '${values.seeds}'`);
-  process.exit(2);
-}
+const seeds = count('--seeds', values.seeds);
+const first = count('--first', values.first, 0);
 const unknown = (values.family ?? []).find(name => !(name in FAMILIES));
 if (unknown !== undefined) {
   console.error(`bench:calibration: --family: no family '${unknown}'; there are ${Object.keys(FAMILIES).join(', ')}`);

@@ -2,9 +2,12 @@
 // Markdown table: for every limit what was found, the worst of N seeds.
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { formatTime, openScenario, runScenario } from '../dist/bench.js';
+import { count } from './options.js';
 
-const seeds = process.argv.includes('--seeds') ? Number(process.argv[process.argv.indexOf('--seeds') + 1]) : 1;
+const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1' }, json: { type: 'boolean' } } });
+const seeds = count('--seeds', values.seeds);
 const folder = fileURLToPath(new URL('../scenarios/chrony-suite/', import.meta.url));
 const files = readdirSync(folder).filter(file => file.endsWith('.yaml') && file !== 'pipeline.yaml');
 files.sort((a, b) => Number(b === 'defaults.yaml') - Number(a === 'defaults.yaml') || (a < b ? -1 : 1));
@@ -26,7 +29,7 @@ for (const file of files) {
   rows.push({ name: file.replace('.yaml', ''), description: scenario.description.trim(), found: [...found.values()] });
 }
 
-if (process.argv.includes('--json')) {
+if (values.json) {
   process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
 } else {
   const time = value => (value === null ? '–' : formatTime(value));

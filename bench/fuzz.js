@@ -26,6 +26,7 @@ import {
   UdpNetwork,
   withMac,
 } from '../dist/bench.js';
+import { count } from './options.js';
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +35,7 @@ const { values } = parseArgs({
     json: { type: 'boolean' },
   },
 });
-const DATAGRAMS = Number(values.datagrams);
+const DATAGRAMS = count('--datagrams', values.datagrams);
 /** Hostile datagrams to one question, before its true answer. */
 const VOLLEY = 100;
 /** What the liars are off by, seconds; and what no true answer on loopback is. */
@@ -342,7 +343,7 @@ else {
       `${port.padEnd(15)}${String(datagrams).padStart(11)}${String(dropped).padStart(10)}${String(answers).padStart(14)}` +
         `${String(forged).padStart(8)}${String(failed).padStart(10)}${grown.toFixed(2).padStart(20)}${rss.toFixed(0).padStart(11)}`,
     );
-    for (const [reason, count] of Object.entries(failures)) console.log(`  ${count} × ${reason}`);
+    for (const [reason, times] of Object.entries(failures)) console.log(`  ${times} × ${reason}`);
   }
   console.log(`${((user + system) / 1e6).toFixed(0)} s of CPU, seed ${values.seed}`);
 }

@@ -12,12 +12,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { answering, Chronyd, clear, folder, freeTcpPort, freeUdpPort, run } from './loopback.js';
+import { count, positive } from './options.js';
 
 const { values } = parseArgs({
   options: { rate: { type: 'string' }, seconds: { type: 'string' }, json: { type: 'boolean' } },
 });
-const RATE = Number(values.rate ?? 10_000);
-const SECONDS = Number(values.seconds ?? 60);
+const RATE = count('--rate', values.rate ?? 10_000);
+const SECONDS = positive('--seconds', values.seconds ?? 60);
 /** Often, so that a 99th percentile of the pipeline's error is one of hundreds. */
 const POLL = 0.25;
 const CONNECTIONS = 128;

@@ -7,9 +7,10 @@
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openScenario, runScenario } from '../dist/bench.js';
+import { count } from './options.js';
 
 const { values } = parseArgs({ options: { seeds: { type: 'string', default: '20' } } });
-const seeds = Number(values.seeds);
+const seeds = count('--seeds', values.seeds);
 const BASE = 200e-6;
 const TRUE = -1e-4;
 const PRIOR = 1e-4;

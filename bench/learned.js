@@ -17,6 +17,7 @@ import {
   runScenario,
   timeWith,
 } from '../dist/bench.js';
+import { count } from './options.js';
 
 const { values } = parseArgs({
   options: {
@@ -30,11 +31,7 @@ const { values } = parseArgs({
     markdown: { type: 'boolean' },
   },
 });
-const count = Number(values.clocks);
-if (!(Number.isInteger(count) && count > 1)) {
-  console.error(`bench:learned: --clocks: expected a count of at least 2, found '${values.clocks}'`);
-  process.exit(2);
-}
+const each = count('--clocks', values.clocks, 2);
 const FAMILIES = [...DRAWN, ...CONTAMINATIONS];
 const unknown = (values.family ?? []).find(name => !FAMILIES.includes(name) && name !== 'peer');
 if (unknown !== undefined) {
@@ -268,7 +265,7 @@ const result = { seed: values.seed, families: [] };
 const chosen = values.family ?? FAMILIES;
 for (const family of chosen.filter(name => name !== 'peer')) {
   const clocks = [];
-  for (let index = 0; index < count; index++) clocks.push(await simulated(family, index));
+  for (let index = 0; index < each; index++) clocks.push(await simulated(family, index));
   result.families.push(summary(family, clocks));
   if (!values.json) print(result.families.at(-1));
 }

@@ -5,6 +5,7 @@
 // (forward in time; a smoother, which may look ahead, could).
 import { parseArgs } from 'node:util';
 import { EnsembleEstimator } from '../dist/bench.js';
+import { count } from './options.js';
 
 const { values } = parseArgs({
   options: {
@@ -13,8 +14,8 @@ const { values } = parseArgs({
     particles: { type: 'string', default: '5000' },
   },
 });
-const seeds = Number(values.seeds);
-const particles = Number(values.particles);
+const seeds = count('--seeds', values.seeds);
+const particles = count('--particles', values.particles);
 
 const BASE = 0.02;
 const QUEUE = 1e-3;

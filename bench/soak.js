@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { NtpServer, SystemClock } from '../dist/bench.js';
 import { answering, Chronyd, clear, folder, freeTcpPort, freeUdpPort, run } from './loopback.js';
+import { positive } from './options.js';
 
 const { values } = parseArgs({
   options: {
@@ -27,9 +28,9 @@ const LIE = 0.1;
 const STEP = 10;
 const POLL = values.short ? 0.5 : 2;
 const SETTLE = values.short ? 4 : 60;
-const IDLE = Number(values.idle ?? (values.short ? 3 : 600));
+const IDLE = positive('--idle', values.idle ?? (values.short ? 3 : 600));
 /** How long a disturbance lasts, and how long is looked afterwards, seconds. */
-const DISTURBED = Number(values.seconds ?? (values.short ? 2.5 : 30));
+const DISTURBED = positive('--seconds', values.seconds ?? (values.short ? 2.5 : 30));
 const AFTER = values.short ? 2 : 30;
 /** A look at the service so often, milliseconds. */
 const LOOK = values.short ? 100 : 200;

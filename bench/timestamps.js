@@ -17,6 +17,7 @@ import {
   SystemClock,
   UdpNetwork,
 } from '../dist/bench.js';
+import { count } from './options.js';
 
 /** Longest that the busy thread does not look at its sockets, milliseconds. */
 const BUSY = 10;
@@ -134,12 +135,14 @@ if (isMainThread) {
   const peer = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   const rows = [];
   for (const busy of [false, true]) {
-    for (const stamps of ['process', 'kernel']) rows.push(await measure(stamps, busy, Number(values.questions), peer));
+    for (const stamps of ['process', 'kernel'])
+      rows.push(await measure(stamps, busy, count('--questions', values.questions), peer));
   }
   await worker.terminate();
   const served = [];
   for (const busy of [false, true]) {
-    for (const stamps of ['process', 'kernel']) served.push(await serve(stamps, busy, Number(values.questions)));
+    for (const stamps of ['process', 'kernel'])
+      served.push(await serve(stamps, busy, count('--questions', values.questions)));
   }
   if (values.json) process.stdout.write(`${JSON.stringify([...rows, ...served], null, 2)}\n`);
   else {

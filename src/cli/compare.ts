@@ -164,8 +164,11 @@ function finishedRun(folder: string, options: CompareOptions): Input {
   const reference = summary.pipelines[0]!.reference;
   const series = summary.pipelines.flatMap(({ name, corrections }): ErrorSeries[] => {
     const file = join(folder, `${reference === 'truth' ? 'samples' : 'scored'}-${name}.csv`);
-    // The columns that a recording brought with it, and the bare clock, may have none.
-    if (!existsSync(file)) return [];
+    if (!existsSync(file)) {
+      // The columns that a recording brought with it, and the bare clock, may have none.
+      if (corrections === undefined) return [];
+      throw new InputError(file, 'is missing, and with it what the pipeline told', 'escapement run writes it again');
+    }
     const { error, bareError } = errorsIn(file, summary.warmup);
     return [{ pipeline: name, run: resolve(folder), error, bareError, corrections }];
   });

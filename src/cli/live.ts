@@ -179,6 +179,7 @@ async function watch(
 ): Promise<void> {
   const { source, pipelines, duration, http } = run;
   const { json, mcp } = options;
+  const before = [...viewOf(options), ...(http === undefined ? [] : [http])];
   const text = stringify({
     name: demo === undefined ? 'live' : 'live-demo',
     ...(duration !== undefined && { duration }),
@@ -186,18 +187,16 @@ async function watch(
     world: { kind: 'real' },
     sources: { ntp: source },
     pipelines,
-    sinks: [
-      ...viewOf(options),
-      ...(http === undefined ? [] : [http]),
-      ...(options.sink ?? []).map(sinkOf),
-      ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : []),
-    ],
+    sinks: [...before, ...(options.sink ?? []).map(sinkOf), ...(mcp ? [{ use: 'mcp', transport: 'stdio' }] : [])],
+  });
+  const loaded = await parseScenario(text, 'live', options.plugin).catch(error => {
+    throw bySink(error, before.length, options.sink ?? []);
   });
   // Where standard output is one JSON document or a protocol's, the demo's servers are told on the other.
   const people = json || mcp ? process.stderr : process.stdout;
   if (demo !== undefined) people.write(`${demo.description}\n`);
   const service = serviceOptions(options);
-  const served = await keepGoing(await parseScenario(text, 'live', options.plugin), {
+  const served = await keepGoing(loaded, {
     ...service,
     extraSinks: [
       ...(service.extraSinks ?? []),
@@ -246,6 +245,16 @@ function announcer(stream: NodeJS.WriteStream): Sink {
       if (url !== undefined) stream.write(`Dashboard: ${url}/\n`);
     },
   };
+}
+
+/** What is wrong with a sink, in the words of the option instead of a place in a scenario that nobody has seen. */
+function bySink(error: unknown, first: number, sinks: readonly string[]): unknown {
+  if (!(error instanceof InputError)) return error;
+  const [, index, inner] = /^live:\d+ sinks\[(\d+)\]\.?(.*)$/.exec(error.place) ?? [];
+  const given = sinks[Number(index) - first];
+  if (given === undefined) return error;
+  const problem = inner === '' || inner === 'use' ? error.problem : `${inner}: ${error.problem}`;
+  return new InputError(`--sink ${given}`, problem, error.hint);
 }
 
 /** A sink by its name, or as a scenario has it: NAME, or { use: NAME, … }. */

@@ -1,3 +1,4 @@
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { escapement, scratch, write } from '../support/escapement.js';
@@ -92,6 +93,16 @@ describe('escapement compare RUN-DIR…', () => {
     expect(kalman.samples).toBe(2851);
     // In one run they are pairs.
     expect(pipelines.find(({ name }) => name === 'here/kalman')!.baseline!.winRate).toBeGreaterThan(0.5);
+  });
+
+  it('refuses a run that has lost what a pipeline told', () => {
+    const lost = join(folder, 'lost');
+    cpSync(runs[0]!, lost, { recursive: true });
+    rmSync(join(lost, 'samples-kalman.csv'));
+    const { status, stdout, stderr } = escapement(['compare', lost], folder);
+    expect(stderr).toMatch(/^escapement: \S*lost\/samples-kalman\.csv: is missing, and with it what the pipeline told/);
+    expect(stdout).toBe('');
+    expect(status).toBe(2);
   });
 
   it('refuses to mix references', () => {

@@ -45,6 +45,19 @@ describe('bad input', () => {
     );
   });
 
+  test('a mistake in a sink that an option names', () => {
+    for (const [sink, message] of [
+      ['zzz', "unknown sink 'zzz' (known: "],
+      ['{use: csv, foo: 3}', 'foo: is not an option here'],
+      ['{use: ntp-server, port: x}', "port: expected a number, found 'x'"],
+    ] as const) {
+      const ended = escapement(['live', '--demo', '--json', '--for', '1 s', '--sink', sink]);
+      expect(ended.stderr.split('\n').at(-2)).toContain(`escapement: --sink ${sink}: ${message}`);
+      expect(ended.stdout).toBe('');
+      expect(ended.status).toBe(2);
+    }
+  });
+
   test('what is no scenario, in several ways', () => {
     for (const [text, message] of [
       ['', ': expected a scenario (a map with `name`, `world`, …), found nothing'],

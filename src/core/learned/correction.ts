@@ -36,7 +36,8 @@ export function problemWith(answer: ArrayLike<number>): string | undefined {
  * row by row, then of the drift's error. An answer of zero with normal quantiles leaves it as it is.
  *
  * Offset: the median now. Drift: its own median; of both, the `share` that is believed. Deviation: half of the interval
- * about that which holds 68 % now; how it grows is scaled so that after one spacing it is what the model says there. The maximum error widens by what the offset moved.
+ * about that which holds 68 % now; how it grows is scaled so that after one spacing it is what the model says there. The
+ * maximum error widens by what the offset moved.
  */
 export function corrected(
   estimate: Estimate,

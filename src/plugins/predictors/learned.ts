@@ -36,8 +36,8 @@ const Options = z.strictObject({
  * recurrent network is shown the last 64 as residuals to its line, with their delays, and answers with quantiles of how
  * far that line is off, now and a while ahead, and of the drift. A gate tells the classical estimate while there are
  * fewer than four measurements, where several sources are heard, where an answer is late, not finite or absurd, and for
- * as long as the learned answers have scored worse on the measurements that can tell. Intervals are widened or narrowed by how often
- * they have held (conformal prediction). What it has answered is never its own input.
+ * as long as the learned answers have scored worse on the measurements that can tell. Intervals are widened or narrowed
+ * by how often they have held (conformal prediction). What it has answered is never its own input.
  *
  * Without its model (missing, damaged, or no runtime on this machine) the classical estimator answers, and a report says
  * why. Use it with `corrector: none`.
