@@ -60,7 +60,6 @@ def write_card(model, out, abouts, windows, held, scores, options):
         "training": {
             "data": [{"seed": one["seed"], "windows": one["windows"], "escapement": one["escapement"], **one["options"]} for one in abouts],
             "windows": windows,
-            "start": options["start"] and Path(options["start"]).name,
             "steps": options["steps"],
             "batch": options["batch"],
             "rate": options["rate"],
@@ -82,27 +81,3 @@ def write_card(model, out, abouts, windows, held, scores, options):
     # Long lists of numbers on one line.
     text = re.sub(r"\[\s+([-0-9.e,\s]+?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
     out.with_suffix(".json").write_text(text + "\n")
-
-
-def read_weights(model, path):
-    """Takes the weights of a model that was exported from the same network. ONNX has a GRU's gates as z, r, h; torch as r, z, n."""
-    graph = onnx.load(str(path)).graph
-    named = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
-    # The exporter folds what it can: constants of nodes are looked up like initialisers.
-    for node in graph.node:
-        if node.op_type == "Constant":
-            named[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-    gru = next(node for node in graph.node if node.op_type == "GRU")
-    weights, recurrent, bias = (named[name][0] for name in gru.input[1:4])
-
-    def reordered(array):
-        z, r, h = np.split(array, 3)
-        return torch.from_numpy(np.concatenate([r, z, h]).copy())
-
-    state = model.state_dict()
-    state["gru.weight_ih_l0"], state["gru.weight_hh_l0"] = reordered(weights), reordered(recurrent)
-    state["gru.bias_ih_l0"], state["gru.bias_hh_l0"] = (reordered(half) for half in np.split(bias, 2))
-    for name in state:
-        if name.split(".")[0] in ("begin", "ask", "head"):
-            state[name] = torch.from_numpy(named[name].copy())
-    model.load_state_dict(state)

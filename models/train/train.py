@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from card import read_weights, write_card
+from card import write_card
 from model import LEVELS, Corrector, pinball
 
 
@@ -119,7 +119,6 @@ def rounded(values):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--data", required=True, action="append", help="a folder of escapement dataset; may be given again")
-    arguments.add_argument("--start", help="a model exported by this script, NAME.onnx, to go on from")
     arguments.add_argument("--validation", required=True)
     arguments.add_argument("--out", required=True, help="the model, NAME.onnx; its card becomes NAME.json")
     arguments.add_argument("--steps", type=int, default=20000)
@@ -149,13 +148,10 @@ def main():
     count, _, features = data["samples"].shape
     rows = data["targets"].shape[1]
     model = Corrector(features, data["globals"].shape[1], rows, options.hidden)
-    if options.start:
-        read_weights(model, options.start)
     parameters = sum(p.numel() for p in model.parameters())
     log(
         windows=count,
         clocks=sum(len(one["clocks"]) for one in about),
-        start=options.start and Path(options.start).name,
         held_out_windows=len(held["clock"]),
         dataset=[{k: one[k] for k in ("layout", "seed", "options")} for one in about],
         validation={k: held["about"][k] for k in ("seed", "options")},

@@ -16,6 +16,7 @@ export const FAMILIES = [
   'named-clocks',
   'adaptive-polls',
   'congestion',
+  'usual-crystals',
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
@@ -123,12 +124,17 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
   const dice = new Dice(random);
   const [least, most] = options.polls;
   const sparse = family === 'sparse' && most > 1024;
-  const usual = family === 'adaptive-polls' ? 256 : 1024;
+  // A crystal such as most machines have, which nobody gains by following faster: alone, or with one thing more.
+  const crystal = family === 'usual-crystals';
+  const beside = crystal
+    ? dice.one(['nothing', 'nothing', 'temperature', 'congestion', 'adaptive-polls'] as const)
+    : family;
+  const usual = beside === 'adaptive-polls' ? 256 : 1024;
   const poll = Math.round(
     sparse ? dice.scale(Math.max(1024, least), most) : dice.scale(least, Math.max(least, Math.min(usual, most))),
   );
   // A poller that adapts begins at the shortest interval and takes its time to the longest.
-  const adapts = family === 'adaptive-polls';
+  const adapts = beside === 'adaptive-polls';
   const longest = adapts ? Math.min(poll * 2 ** dice.one([2, 3, 4, 5]), Math.max(most, poll)) : poll;
   const typical = Math.round(Math.sqrt(poll * longest));
   const duration = Math.max(typical * Math.round(dice.scale(...options.turns)), options.atLeast);
@@ -138,12 +144,13 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
 
   // The oscillator. Noises are drawn on a lattice that follows the polling.
   const step = Math.max(1, Math.round(poll / 32));
-  const wander = dice.chance(0.1) ? dice.scale(3e-8, 3e-7) : dice.scale(1e-10, 3e-8);
+  const any = (): number => (dice.chance(0.1) ? dice.scale(3e-8, 3e-7) : dice.scale(1e-10, 3e-8));
+  const wander = crystal ? dice.scale(3e-10, 3e-9) : any();
   const parts: Record<string, unknown>[] = [
     { use: 'white-fm', adev: dice.scale(1e-11, 3e-9), step },
     { use: 'random-walk-fm', adev: wander / Math.sqrt(3), step },
   ];
-  if (family === 'temperature' || (mixture && dice.chance(0.4))) {
+  if (beside === 'temperature' || (mixture && dice.chance(0.4))) {
     const period = dice.scale(1200, 86400);
     const ambient = (share: number, of: number) => ({
       shape: 'sinusoid',
@@ -238,7 +245,7 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     });
   }
 
-  if (family === 'congestion') {
+  if (beside === 'congestion') {
     const every = poll * dice.scale(12, 80);
     faults.push({
       use: 'delay-burst',
