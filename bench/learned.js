@@ -1,6 +1,6 @@
 // npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--ungated] [--json | --markdown]: the learned
-// pipeline beside the default one and the simple ones, on clocks that no model has seen, and on the recordings of
-// chronyd's clocks where they are at hand. Every figure is a ratio to the default estimator's on the same clock: the
+// pipeline beside the default one and the simple ones, on clocks that no model has seen, on the recordings of chronyd's
+// clocks where they are at hand, and on other realisations of their situations (like-…). Every figure is a ratio to the default estimator's on the same clock: the
 // geometric mean over the clocks of a family, with the interval that 95 % of 2000 bootstrap samples of clocks lie in.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import {
   runScenario,
   timeWith,
 } from '../dist/bench.js';
+import { FAMILIES as SITUATIONS } from './families.js';
 import { count } from './options.js';
 
 const { values } = parseArgs({
@@ -32,7 +33,14 @@ const { values } = parseArgs({
   },
 });
 const each = count('--clocks', values.clocks, 2);
-const FAMILIES = [...DRAWN, ...CONTAMINATIONS];
+/** The recordings' situations in which the learned pipeline has the word: one server. */
+const LIKE = Object.fromEntries(
+  [
+    ...Object.entries(SITUATIONS).filter(([, { scenario }]) => scenario.world.servers.length === 1),
+    ...['lan-quiet', 'wan-exp'].map(name => [`${name}-defpoll`, adaptive(SITUATIONS[name])]),
+  ].map(([name, situation]) => [`like-${name}`, situation]),
+);
+const FAMILIES = [...DRAWN, ...CONTAMINATIONS, ...Object.keys(LIKE)];
 const unknown = (values.family ?? []).find(name => !FAMILIES.includes(name) && name !== 'peer');
 if (unknown !== undefined) {
   console.error(`bench:learned: --family: no family '${unknown}'; there are ${FAMILIES.join(', ')}, peer`);
@@ -166,6 +174,28 @@ function simulated(family, index) {
   return play({ text, name: family, steps, span: 20 * one.poll, interval }).then(result => ({ ...result, ...one }));
 }
 
+/** With polls that adapt, as chronyd's do by default. */
+function adaptive({ scenario, ...rest }) {
+  const poller = { use: 'rfc5905', min: 64, max: 1024, burst: 4 };
+  return { ...rest, scenario: { ...scenario, sources: { ntp: { use: 'ntp', poller } } } };
+}
+
+/** One more clock in a recording's situation. */
+function alike(family, index) {
+  const { scenario, axis = 'counter', symmetric } = LIKE[family];
+  const interval = 17.3;
+  const text = JSON.stringify({
+    ...scenario,
+    name: family,
+    seed: `${values.seed}/${family}/${index}`,
+    sampling: { interval },
+    pipelines: entries.map(entry => ({ ...entry, axis })),
+  });
+  // Every step of these comes after three hours.
+  const steps = scenario.world.faults.filter(({ use }) => /^(clock|frequency)-step$/.test(use)).map(() => 3 * 3600);
+  return play({ text, name: family, steps, span: 20 * 64, interval }).then(result => ({ ...result, symmetric }));
+}
+
 const geometric = numbers => Math.exp(numbers.reduce((sum, x) => sum + Math.log(x), 0) / numbers.length);
 const mean = numbers => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 
@@ -261,13 +291,14 @@ function summary(family, clocks) {
   };
 }
 
-const result = { seed: values.seed, families: [] };
+const result = { seed: values.seed, families: [], alike: [] };
 const chosen = values.family ?? FAMILIES;
 for (const family of chosen.filter(name => name !== 'peer')) {
   const clocks = [];
-  for (let index = 0; index < each; index++) clocks.push(await simulated(family, index));
-  result.families.push(summary(family, clocks));
-  if (!values.json) print(result.families.at(-1));
+  const [one, list] = family in LIKE ? [alike, result.alike] : [simulated, result.families];
+  for (let index = 0; index < each; index++) clocks.push(await one(family, index));
+  list.push(summary(family, clocks));
+  if (!values.json) print(list.at(-1));
 }
 
 const peer = values.peer ?? fileURLToPath(new URL('../../shared/peer', import.meta.url));
@@ -383,5 +414,6 @@ function tables(families) {
 
 if (values.markdown) {
   if (result.families.length > 0) tables(result.families);
+  if (result.alike.length > 0) tables(result.alike);
   if (result.peer !== undefined) tables(result.peer);
 }

@@ -6,7 +6,7 @@ const ENOUGH = 8;
  * How many standard errors worse it has to be. Errors of successive answers are alike, so that there is less evidence than
  * there are scores; and the model has been right on thousands of clocks before this one.
  */
-const SURE = 4;
+const SURE = 5;
 
 /** Pinball loss of a normal quantile forecast at the median and at 95 %, of an error and the half-width told for it. */
 export function pinball(error: number, half95: number): number {

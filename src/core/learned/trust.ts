@@ -2,7 +2,7 @@
 const FORGETTING = 0.99;
 
 /** What counts for corrections before this clock has shown anything: the model has been right on thousands of others. */
-const PRIOR = 20;
+const PRIOR = 30;
 
 /** What lies farther from both lines than so many deviations tells of neither; and no one measurement tells more. */
 const FAR = 3;
