@@ -2,6 +2,7 @@ import { type Axis, type Estimate, type Measurement, offsetAfter, timeOn, varian
 import { ClassicalTrack } from './classical-track.js';
 import { ConformalFactor } from './conformal.js';
 import { corrected, problemWith, widened } from './correction.js';
+import { ExpectedGain } from './expected-gain.js';
 import { Gate, pinball } from './gate.js';
 import type { Window } from './residual-window.js';
 import { Trust } from './trust.js';
@@ -49,6 +50,7 @@ export class LearnedEstimator {
   };
   readonly gate = new Gate();
   readonly trust = new Trust();
+  private readonly expected = new ExpectedGain();
   private readonly track: ClassicalTrack;
   private readonly at68 = new ConformalFactor(0.68);
   private readonly at95 = new ConformalFactor(0.95);
@@ -91,7 +93,8 @@ export class LearnedEstimator {
     if (answer === undefined) return this.fall('no-answer', classical);
     const problem = problemWith(answer);
     if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
-    const { share } = this.trust;
+    this.expected.add(answer);
+    const share = this.trust.share(this.expected.share);
     this.whole = corrected(classical, answer, window.spacing, 'learned');
     this.learned = this.gated ? corrected(classical, answer, window.spacing, 'learned', share) : this.whole;
     if (this.gated && (!this.gate.open || share < LEAST_SHARE)) return this.fall('gate', classical);

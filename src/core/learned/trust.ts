@@ -1,8 +1,13 @@
 /** How fast evidence is forgotten, for each unit of information. */
 const FORGETTING = 0.99;
 
-/** What counts for corrections before this clock has shown anything: the model has been right on thousands of others. */
-const PRIOR = 30;
+/**
+ * What counts for corrections before this clock has shown anything, where the model expects much of them: it has been right
+ * on thousands of others. Where it expects little, it may be mistaken about that, and the clock has to show it.
+ */
+const PRIOR = 60;
+/** From this expected gain on the prior counts in full; below, as its fourth power. */
+const MUCH = 0.2;
 
 /** What lies farther from both lines than so many deviations tells of neither; and no one measurement tells more. */
 const FAR = 3;
@@ -13,7 +18,8 @@ const MOST = 4;
  * classical line) on what had been said (corrected − classical line), weighed by what each can tell, and drawn to
  * all of them. Where corrections help, measurements lie on their side of the classical line.
  *
- * share = (P + Σ s·m)/(P + Σ s²), both in deviations of the classical line and of the measurement together.
+ * share = (P + Σ s·m)/(P + Σ s²), both in deviations of the classical line and of the measurement together, P by what is
+ * expected of the corrections.
  */
 export class Trust {
   private along = 0;
@@ -32,7 +38,10 @@ export class Trust {
     this.information = this.information * kept + information;
   }
 
-  get share(): number {
-    return Math.min(1, Math.max(0, (PRIOR + this.along) / (PRIOR + this.information)));
+  /** `expected`: by what part the model expects to lower the mean absolute error. */
+  share(expected: number): number {
+    const prior = PRIOR * Math.min(1, expected / MUCH) ** 4;
+    const information = prior + this.information;
+    return information > 0 ? Math.min(1, Math.max(0, (prior + this.along) / information)) : 1;
   }
 }

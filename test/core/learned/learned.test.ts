@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Estimate, Measurement } from '../../../src/core/contracts/index.js';
 import { ConformalFactor } from '../../../src/core/learned/conformal.js';
 import { corrected, LEVELS, problemWith, ROWS, widened } from '../../../src/core/learned/correction.js';
+import { ExpectedGain } from '../../../src/core/learned/expected-gain.js';
 import { Gate, pinball } from '../../../src/core/learned/gate.js';
 import { LearnedEstimator } from '../../../src/core/learned/learned-estimator.js';
 import { leastSquares } from '../../../src/core/learned/line-fits.js';
@@ -274,20 +275,47 @@ describe('the gate', () => {
   });
 });
 
+describe('what a model expects of its corrections', () => {
+  const normal = [-1.96, -1.2816, -0.9945, -0.6745, 0, 0.6745, 0.9945, 1.2816, 1.96];
+
+  test('is nothing where its median is the classical line, and much where its law is far from that', () => {
+    const after = (middle: number): number => {
+      const expected = new ExpectedGain();
+      expected.add(normal.map(z => middle + z));
+      return expected.share;
+    };
+    expect(after(0)).toBe(0);
+    // E|z| = 0.798 and E|z + 1| = 1.167 for a normal law, whose tails end at the outermost levels here.
+    expect(after(1)).toBeCloseTo(1 - 0.798 / 1.167, 1);
+    expect(after(-1)).toBeCloseTo(after(1), 12);
+    expect(after(100)).toBeGreaterThan(0.98);
+  });
+
+  test('is nothing before the first answer, and forgets slowly', () => {
+    const expected = new ExpectedGain();
+    expect(expected.share).toBe(0);
+    for (let i = 0; i < 200; i++) expected.add(normal);
+    for (let i = 0; i < 20; i++) expected.add(normal.map(z => 1 + z));
+    expect(expected.share).toBeGreaterThan(0.1);
+    expect(expected.share).toBeLessThan(0.25);
+  });
+});
+
 describe('the share that is believed of corrections', () => {
   /** After `n` measurements that showed `truth` times what had been said, with noise of one deviation. */
-  const shareAfter = (n: number, truth: number, said: number): number => {
+  const shareAfter = (n: number, truth: number, said: number, expected = 0.14): number => {
     const random = randomStream('1', 'trust');
     const trust = new Trust();
     for (let i = 0; i < n; i++) {
       const one = said * random.normal();
       trust.score(truth * one + random.normal(), one, 1);
     }
-    return trust.share;
+    return trust.share(expected);
   };
 
   test('is all of them before anything is known, and where measurements cannot tell', () => {
-    expect(new Trust().share).toBe(1);
+    expect(new Trust().share(0.14)).toBe(1);
+    expect(new Trust().share(0)).toBe(1);
     expect(shareAfter(300, 0, 1e-3)).toBeCloseTo(1, 1);
   });
 
@@ -297,14 +325,22 @@ describe('the share that is believed of corrections', () => {
     expect(shareAfter(300, -1, 0.5)).toBe(0);
   });
 
+  test('falls sooner where the model expects little', () => {
+    const shares = [0.05, 0.1, 0.15, 0.2, 0.4].map(expected => shareAfter(60, 0, 0.5, expected));
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect(shares[0]).toBeLessThan(0.1);
+    expect(shares[3]).toBeGreaterThan(0.7);
+    expect(shares[4]).toBe(shares[3]);
+  });
+
   test('is not moved far by one wild measurement, nor at all by one that is not a number', () => {
     const trust = new Trust();
     trust.score(-1000, 1, 1);
-    expect(trust.share).toBeGreaterThan(0.4);
-    const before = trust.share;
+    expect(trust.share(0.14)).toBeGreaterThan(0.4);
+    const before = trust.share(0.14);
     trust.score(Number.NaN, 1, 1);
     trust.score(1, 1, 0);
-    expect(trust.share).toBe(before);
+    expect(trust.share(0.14)).toBe(before);
   });
 });
 
