@@ -279,16 +279,16 @@ describe('what a model expects of its corrections', () => {
   const normal = [-1.96, -1.2816, -0.9945, -0.6745, 0, 0.6745, 0.9945, 1.2816, 1.96];
 
   test('is nothing where its median is the classical line, and much where its law is far from that', () => {
-    const after = (middle: number): number => {
+    const gainAt = (middle: number): number => {
       const expected = new ExpectedGain();
       expected.add(normal.map(z => middle + z));
       return expected.share;
     };
-    expect(after(0)).toBe(0);
+    expect(gainAt(0)).toBe(0);
     // E|z| = 0.798 and E|z + 1| = 1.167 for a normal law, whose tails end at the outermost levels here.
-    expect(after(1)).toBeCloseTo(1 - 0.798 / 1.167, 1);
-    expect(after(-1)).toBeCloseTo(after(1), 12);
-    expect(after(100)).toBeGreaterThan(0.98);
+    expect(gainAt(1)).toBeCloseTo(1 - 0.798 / 1.167, 1);
+    expect(gainAt(-1)).toBeCloseTo(gainAt(1), 12);
+    expect(gainAt(100)).toBeGreaterThan(0.98);
   });
 
   test('is nothing before the first answer, and forgets slowly', () => {
