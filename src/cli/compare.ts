@@ -167,7 +167,7 @@ function finishedRun(folder: string, options: CompareOptions): Input {
     if (!existsSync(file)) {
       // The columns that a recording brought with it, and the bare clock, may have none.
       if (corrections === undefined) return [];
-      throw new InputError(file, 'is missing, and with it what the pipeline told', 'escapement run writes it again');
+      throw new InputError(file, 'is missing, and with it what the pipeline told', 'run it again');
     }
     const { error, bareError } = errorsIn(file, summary.warmup);
     return [{ pipeline: name, run: resolve(folder), error, bareError, corrections }];

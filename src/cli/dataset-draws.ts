@@ -144,8 +144,8 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
 
   // The oscillator. Noises are drawn on a lattice that follows the polling.
   const step = Math.max(1, Math.round(poll / 32));
-  const any = (): number => (dice.chance(0.1) ? dice.scale(3e-8, 3e-7) : dice.scale(1e-10, 3e-8));
-  const wander = crystal ? dice.scale(3e-10, 3e-9) : any();
+  const wanderOfAny = (): number => (dice.chance(0.1) ? dice.scale(3e-8, 3e-7) : dice.scale(1e-10, 3e-8));
+  const wander = crystal ? dice.scale(3e-10, 3e-9) : wanderOfAny();
   const parts: Record<string, unknown>[] = [
     { use: 'white-fm', adev: dice.scale(1e-11, 3e-9), step },
     { use: 'random-walk-fm', adev: wander / Math.sqrt(3), step },

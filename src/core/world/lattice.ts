@@ -61,9 +61,10 @@ export class Lattice {
     return i >= 0 && i < this.size ? this.block[i]! : this.beyond(k, t);
   }
 
-  /** Adds the phase at each whole second from `first` on, where cells start at whole seconds, to `sums`. */
-  addStarts(first: number, sums: Float64Array): void {
-    for (let i = 0; i < sums.length; i++) sums[i]! += this.at(first + i).start;
+  /** `NoisePart.addPhases` of a part on this lattice: where every whole second begins a cell, the phase is at its start. */
+  addPhases(part: { phase(t: number): number }, first: number, sums: Float64Array): void {
+    if (this.step === 1) for (let i = 0; i < sums.length; i++) sums[i]! += this.at(first + i).start;
+    else for (let i = 0; i < sums.length; i++) sums[i]! += part.phase(first + i);
   }
 
   private beyond(k: number, t: number): Cell {

@@ -43,8 +43,7 @@ export class WhitePm implements NoisePart {
   }
 
   addPhases(first: number, sums: Float64Array): void {
-    if (this.lattice.step === 1) this.lattice.addStarts(first, sums);
-    else for (let i = 0; i < sums.length; i++) sums[i]! += this.phase(first + i);
+    this.lattice.addPhases(this, first, sums);
   }
 
   frequency(): number {
