@@ -1,7 +1,8 @@
 // npm run bench:learned -- [--clocks N] [--seed S] [--family NAME] [--peer DIR] [--no-peer] [--ungated] [--json | --markdown]: the learned
 // pipeline beside the default one and the simple ones, on clocks that no model has seen, on the recordings of chronyd's
-// clocks where they are at hand, and on other realisations of their situations (like-…). Every figure is a ratio to the default estimator's on the same clock: the
-// geometric mean over the clocks of a family, with the interval that 95 % of 2000 bootstrap samples of clocks lie in.
+// clocks where they are at hand, and on other realisations of their situations (like-…). Every figure is a ratio to the
+// default estimator's on the same clock: the geometric mean over the clocks of a family, with the interval that 95 % of
+// 2000 bootstrap samples of clocks lie in.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -295,8 +296,8 @@ const result = { seed: values.seed, families: [], alike: [] };
 const chosen = values.family ?? FAMILIES;
 for (const family of chosen.filter(name => name !== 'peer')) {
   const clocks = [];
-  const [one, list] = family in LIKE ? [alike, result.alike] : [simulated, result.families];
-  for (let index = 0; index < each; index++) clocks.push(await one(family, index));
+  const [drawOne, list] = family in LIKE ? [alike, result.alike] : [simulated, result.families];
+  for (let index = 0; index < each; index++) clocks.push(await drawOne(family, index));
   list.push(summary(family, clocks));
   if (!values.json) print(list.at(-1));
 }
