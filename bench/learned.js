@@ -209,6 +209,13 @@ function ratioOf(ratios, stream) {
   return { ratio: geometric(ratios), low: draws[50], high: draws[1949] };
 }
 
+/** Between which ratios eight in ten single clocks lie: what a clock or two say of a family. */
+function spreadOf(ratios) {
+  const sorted = Float64Array.from(ratios).sort();
+  const at = share => sorted[Math.round(share * (sorted.length - 1))];
+  return { low: at(0.1), high: at(0.9) };
+}
+
 /** 95 % of bootstrap samples of `n` clocks, of what `of(indices)` makes of them. */
 function bootstrap(n, of, stream) {
   const everyone = Array.from({ length: n }, (_, i) => i);
@@ -260,6 +267,7 @@ function summary(family, clocks) {
       p99: ratios('p99'),
       pinball: ratios('pinball'),
       afterSteps: ratios('afterSteps'),
+      spread: spreadOf(clocks.map(({ figures }) => figures[pipeline].mae / figures.default.mae)),
       coverage: LEVELS.map((_, i) => ({
         share: mean(own.map(({ coverage }) => coverage[i])),
         ...meansRatio(
@@ -352,7 +360,7 @@ function plain({ family, clocks, learnedShare, observable, symmetric, pipelines 
     const figures = [one.mae, one.rms, one.p99, one.pinball, one.afterSteps, ...one.coverage, one.pit];
     console.log(`${name.padEnd(13)}${figures.map(figure => text(figure).padStart(20)).join('')}`);
     console.log(
-      `${''.padEnd(13)}hold ${one.coverage.map(({ share }) => percent(share)).join(' / ')} %; truth below 2.5 10 25 50 75 90 97.5 %: ${one.below.map(share => (100 * share).toFixed(0)).join(' ')}; ${percent(one.pit.uneven)} % in wrong bins`,
+      `${''.padEnd(13)}MAE of eight clocks in ten: ${one.spread.low.toFixed(2)}–${one.spread.high.toFixed(2)}; hold ${one.coverage.map(({ share }) => percent(share)).join(' / ')} %; truth below 2.5 10 25 50 75 90 97.5 %: ${one.below.map(share => (100 * share).toFixed(0)).join(' ')}; ${percent(one.pit.uneven)} % in wrong bins`,
     );
   }
   if (observable !== undefined && symmetric < clocks) {
@@ -373,12 +381,24 @@ function tables(families) {
     for (const cells of rows) row(cells);
   };
   table(
-    ['family', 'last value', 'regression', 'Kalman', 'learned: MAE', 'RMS', 'p99', 'pinball', 'RMS after steps'],
+    [
+      'family',
+      'last value',
+      'regression',
+      'Kalman',
+      'learned: MAE',
+      'eight in ten',
+      'RMS',
+      'p99',
+      'pinball',
+      'RMS after steps',
+    ],
     families.map(one => {
       const { learned, ...others } = one.pipelines;
       const simple = ['last-value', 'regression', 'kalman-drift'].map(other => others[other].mae.ratio.toFixed(2));
-      const { mae, rms, p99, pinball, afterSteps } = learned;
-      return [name(one), ...simple, ...[mae, rms, p99, pinball, afterSteps].map(text)];
+      const { mae, spread, rms, p99, pinball, afterSteps } = learned;
+      const clocks = `${spread.low.toFixed(2)}–${spread.high.toFixed(2)}`;
+      return [name(one), ...simple, text(mae), clocks, ...[rms, p99, pinball, afterSteps].map(text)];
     }),
   );
   table(
@@ -402,9 +422,11 @@ function tables(families) {
         `${(100 * one.learnedShare).toFixed(0)} %`,
         holds(classical.coverage),
         holds(learned.coverage),
-        one.symmetric === one.clocks || one.observable === undefined
+        one.symmetric === one.clocks
           ? '–'
-          : `${one.observable.map(percent).join(' / ')} (${one.symmetric})`,
+          : one.observable === undefined
+            ? 'none'
+            : `${one.observable.map(percent).join(' / ')} (${one.symmetric})`,
         ...learned.coverage.map(text),
         text(learned.pit),
         learned.below.map(share => (100 * share).toFixed(0)).join(' '),

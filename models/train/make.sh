@@ -26,7 +26,7 @@ draw() {
 draw valid $((clocks * 3 / 80)) "$all" 80
 draw train "$clocks" "$all" 48
 draw more $((clocks * 12 / 13)) "$some" 48
-draw usual $((clocks * 3 / 13)) usual-crystals 48
+draw usual $((clocks * 6 / 13)) usual-crystals 48
 "$python" models/train/train.py --validation "$work/valid" --data "$work/train" --data "$work/more" --data "$work/usual" \
   --steps "${STEPS:-20000}" --calibrate --out "$out"
 node bin/escapement.js model "${out%.onnx}.json"

@@ -126,9 +126,9 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
   const sparse = family === 'sparse' && most > 1024;
   // A crystal such as most machines have, which nobody gains by following faster: alone, or with one thing more.
   const crystal = family === 'usual-crystals';
-  const beside = crystal
-    ? dice.one(['nothing', 'nothing', 'temperature', 'congestion', 'adaptive-polls'] as const)
-    : family;
+  const beside = crystal ? dice.one(['nothing', 'temperature', 'congestion', 'adaptive-polls'] as const) : family;
+  // On the nearest networks queues are short beside what a crystal wanders between polls.
+  const near = crystal && dice.chance(0.3);
   const usual = beside === 'adaptive-polls' ? 256 : 1024;
   const poll = Math.round(
     sparse ? dice.scale(Math.max(1024, least), most) : dice.scale(least, Math.max(least, Math.min(usual, most))),
@@ -151,7 +151,7 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     { use: 'random-walk-fm', adev: wander / Math.sqrt(3), step },
   ];
   if (beside === 'temperature' || (mixture && dice.chance(0.4))) {
-    const period = dice.scale(1200, 86400);
+    const period = dice.scale(crystal ? 3600 : 1200, 86400);
     const ambient = (share: number, of: number) => ({
       shape: 'sinusoid',
       amplitude: share,
@@ -161,7 +161,7 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     parts.push({
       use: 'temperature',
       lag: 0,
-      linear: dice.scale(1e-8, 2e-6),
+      linear: crystal ? dice.scale(1e-7, 6e-6) : dice.scale(1e-8, 2e-6),
       ambient: [ambient(1, period), ambient(dice.between(0, 0.5), period / 2)],
       step: Math.max(step, 10),
     });
@@ -184,8 +184,8 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
       };
 
   // The paths.
-  const roundTrip = dice.scale(2e-4, 0.2);
-  const queueing = Math.max(roundTrip * dice.scale(0.003, 0.5), 2e-6);
+  const roundTrip = near ? dice.scale(1e-4, 1e-3) : dice.scale(2e-4, 0.2);
+  const queueing = Math.max(near ? dice.scale(2e-6, 5e-5) : roundTrip * dice.scale(0.003, 0.5), 2e-6);
   const several = options.servers > 1 && (family === 'servers' || (mixture && dice.chance(0.3)));
   const count = several ? 2 + Math.floor(dice.between(0, options.servers - 1)) : 1;
   const servers = Array.from({ length: count }, (_, index) => {
@@ -273,7 +273,11 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
     } else if (contaminated === 'deaf-delays') {
       const noise = { use: 'white-pm', adev: queueing * dice.scale(0.5, 10), step: 1 };
       servers[0] = { ...servers[0]!, clock: { use: 'oscillator', frequencyError: 0, parts: [noise] } } as never;
-    } else Object.assign(clock, { latencyJitter: Math.min(queueing * dice.scale(0.1, 3), 0.01) });
+    } else {
+      Object.assign(clock, { latencyJitter: Math.min(queueing * dice.scale(0.1, 3), 0.01) });
+      // Two waits on one way, the queue's and the stamp's, are hardly ever both short: a part of that way stays hidden.
+      symmetric = false;
+    }
   }
   const poller = adapts
     ? { use: 'rfc5905', min: poll, max: longest, burst: dice.one([1, 4, 8]) }
