@@ -10,9 +10,6 @@ import { Trust } from './trust.js';
 /** A move that neither the prediction nor the measurement's queueing explains, in deviations: a step. */
 const STEP = 5;
 
-/** A smaller share of the corrections than this is not worth telling. */
-const LEAST_SHARE = 0.1;
-
 /** Why the classical estimate is told. */
 export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
 
@@ -97,7 +94,7 @@ export class LearnedEstimator {
     const share = this.trust.share(this.expected.share);
     this.whole = corrected(classical, answer, window.spacing, 'learned');
     this.learned = this.gated ? corrected(classical, answer, window.spacing, 'learned', share) : this.whole;
-    if (this.gated && (!this.gate.open || share < LEAST_SHARE)) return this.fall('gate', classical);
+    if (this.gated && !this.gate.open) return this.fall('gate', classical);
     this.counts.learned += 1;
     return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
   }

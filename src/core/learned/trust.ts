@@ -2,12 +2,13 @@
 const FORGETTING = 0.99;
 
 /**
- * What counts for corrections before this clock has shown anything, where the model expects much of them: it has been right
- * on thousands of others. Where it expects little, it may be mistaken about that, and the clock has to show it.
+ * How much evidence it takes to outweigh what is believed of corrections before this clock has shown anything, and the
+ * expected gain from which on that is all of them. Below, it is less by the third power: of a share s of corrections the
+ * gain is as 2s − s², but what they cost on a clock where they happen to be wrong is as s. Where little is expected, one
+ * clock in three would be off for it by more than anybody gains.
  */
 const PRIOR = 60;
-/** From this expected gain on the prior counts in full; below, as its fourth power. */
-const MUCH = 0.2;
+const MUCH = 0.175;
 
 /** What lies farther from both lines than so many deviations tells of neither; and no one measurement tells more. */
 const FAR = 3;
@@ -15,11 +16,10 @@ const MOST = 4;
 
 /**
  * How much of the corrections is to be believed, from 0 to 1: the regression of what measurements then showed (measured −
- * classical line) on what had been said (corrected − classical line), weighed by what each can tell, and drawn to
- * all of them. Where corrections help, measurements lie on their side of the classical line.
+ * classical line) on what had been said (corrected − classical line), weighed by what each can tell, and drawn to what is
+ * believed beforehand, b. Where corrections help, measurements lie on their side of the classical line.
  *
- * share = (P + Σ s·m)/(P + Σ s²), both in deviations of the classical line and of the measurement together, P by what is
- * expected of the corrections.
+ * share = (P·b + Σ s·m)/(P + Σ s²), both in deviations of the classical line and of the measurement together.
  */
 export class Trust {
   private along = 0;
@@ -40,8 +40,7 @@ export class Trust {
 
   /** `expected`: by what part the model expects to lower the mean absolute error. */
   share(expected: number): number {
-    const prior = PRIOR * Math.min(1, expected / MUCH) ** 4;
-    const information = prior + this.information;
-    return information > 0 ? Math.min(1, Math.max(0, (prior + this.along) / information)) : 1;
+    const believed = Math.min(1, expected / MUCH) ** 3;
+    return Math.min(1, Math.max(0, (PRIOR * believed + this.along) / (PRIOR + this.information)));
   }
 }
