@@ -312,8 +312,12 @@ for (const family of chosen.filter(name => name !== 'peer')) {
 
 const peer = values.peer ?? fileURLToPath(new URL('../../shared/peer', import.meta.url));
 const wanted = !values['no-peer'] && (values.family === undefined || values.family.includes('peer'));
-if (wanted && !existsSync(peer)) console.error(`bench:learned: ${peer}: no such folder; the recordings are left out`);
-else if (wanted) {
+if (wanted && !existsSync(peer)) {
+  console.error(`bench:learned: ${peer}: no such folder; the recordings are left out`);
+  // Who asked for them gets nothing of what was asked for.
+  if (values.peer !== undefined || values.family !== undefined) process.exit(2);
+}
+if (wanted && existsSync(peer)) {
   const recordings = new Map();
   for (const name of readdirSync(peer)
     .filter(one => existsSync(join(peer, one, 'scenario.json')))
