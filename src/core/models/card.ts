@@ -75,7 +75,11 @@ const Common = {
   licence: z.string().min(1),
   source: z.string().min(1).meta({ description: 'Who made it, and from what.' }),
   tried: z.boolean().meta({ description: 'Whether real weights of this signature have been run with this card.' }),
-  opset: z.int().min(1).optional(),
+  opset: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: "Of ONNX's own operators, as the file says; compared with it." }),
   training: z.record(z.string(), z.unknown()).default({}).meta({ description: 'Data, seed and settings; free form.' }),
   metrics: z.record(z.string(), z.unknown()).default({}).meta({ description: 'What was measured; free form.' }),
   golden: z

@@ -161,6 +161,10 @@ function sessionOf(key: string, loading: Loading): Promise<Engine> {
 }
 
 async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<Engine> {
+  const opset = card.opset === undefined ? undefined : opsetOf(bytes);
+  if (opset !== undefined && opset !== card.opset) {
+    throw new InputError(`${file} opset`, `the card says ${card.opset}, the model ${opset}`);
+  }
   const golden = goldenPair(card, file);
   // What is not known yet is tried in a worker, where it can take its time.
   const engine =
@@ -188,6 +192,48 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
     }
   }
   return engine;
+}
+
+/**
+ * The version of ONNX's own operators: ModelProto.opset_import (field 8), of which each has a domain (1) and a version (2).
+ * Undefined where the file is cut off or says nothing: that is for the session to refuse.
+ */
+export function opsetOf(bytes: Uint8Array): number | undefined {
+  for (const [field, message] of fieldsOf(bytes)) {
+    if (field !== 8 || typeof message === 'number') continue;
+    const entry = new Map(fieldsOf(message));
+    const domain = entry.get(1);
+    const name = domain instanceof Uint8Array ? Buffer.from(domain).toString() : '';
+    const version = entry.get(2);
+    if ((name === '' || name === 'ai.onnx') && typeof version === 'number') return version;
+  }
+  return undefined;
+}
+
+/** The fields of a protobuf message, nested ones unread. */
+function* fieldsOf(bytes: Uint8Array): Generator<[field: number, value: number | Uint8Array]> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; at < bytes.length; factor *= 128) {
+      const byte = bytes[at++]!;
+      value += (byte & 127) * factor;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const field = Math.floor(key / 8);
+    const wire = key % 8;
+    if (wire === 0) yield [field, varint()];
+    else if (wire === 2) {
+      const length = varint();
+      yield [field, bytes.subarray(at, at + length)];
+      at += length;
+    } else if (wire === 1 || wire === 5) at += wire === 1 ? 8 : 4;
+    else return;
+  }
 }
 
 /** The input of a card's golden pair. */
@@ -557,6 +603,7 @@ export async function openBare(modelFile: string) {
   return {
     sha256: createHash('sha256').update(bytes).digest('hex'),
     bytes: bytes.length,
+    opset: opsetOf(bytes),
     inputs: declaredBy(session.inputMetadata as readonly Metadata[]),
     outputs: declaredBy(session.outputMetadata as readonly Metadata[]),
     run: (inputs: Tensors, card: ModelCard) => new InlineEngine(ort, session, card).run(inputs),

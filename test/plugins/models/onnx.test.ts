@@ -209,6 +209,13 @@ describe('a model and its card', () => {
       },
       /context\.padValue: expected a number, as 'insample_y' is int64, found NaN/,
     ],
+    [
+      'the opset is another',
+      card => {
+        card.opset = 18;
+      },
+      /opset: the card says 18, the model 17/,
+    ],
   ];
   test.each(broken)('are refused with what differs: %s', async (_what, spoil, message) => {
     await expect(openCard(changed('n-hits', spoil))).rejects.toThrow(message);
