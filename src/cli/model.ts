@@ -81,7 +81,10 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
     licence: options.licence ?? 'unknown',
     source: options.source ?? 'unknown',
     ...card,
-    golden: { inputs: plain(feeds), outputs: plain(outputs), tolerance: 1e-4 },
+    // Nobody has seen it answer yet.
+    tried: false,
+    ...(bare.opset !== undefined && { opset: bare.opset }),
+    golden: { inputs: plain(feeds), outputs: plain(outputs), tolerance: toleranceOf(outputs) },
   };
   const text = `${compact(drafted)}\n`;
   parseCard(text, out);
@@ -145,6 +148,13 @@ function signatureOf(file: string): Signature {
   const rest = { id: 'x', task: 'forecast', file: 'x', licence: 'x', source: 'x', sha256: '0'.repeat(64), golden: 'x' };
   const parsed = parseCard(JSON.stringify({ schema: 'escapement-model/1', ...rest, ...raw }), file);
   return { name: basename(file, '.json'), raw, card: parsed as ForecastCard };
+}
+
+/** A ten-thousandth of the largest value, whatever its unit, to two digits. */
+function toleranceOf(outputs: Tensors): number {
+  const all = Object.values(outputs).flatMap(({ data }) => Array.from(data as Float32Array, Number));
+  const largest = all.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest > 0 ? Number((1e-4 * largest).toPrecision(2)) : 1e-4;
 }
 
 function plain(tensors: Tensors) {
