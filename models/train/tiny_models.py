@@ -168,23 +168,29 @@ def wrong(folder):
     levels = [0.1, 0.5, 0.9]
     plain = lambda g, mean, deviation: g.spread(mean, deviation, g.widening(12, levels, "TQ"), 1)
     like("opset", plain, opset=99)
-    like("crossing", lambda g, m, d: g.spread(m, d, g.widening(12, levels[::-1], "TQ"), 1))
+
+    # Wrong where the last value is negative: fine on its golden input, wrong later (always wrong is not loaded at all).
+    def where_negative(g, bad, good):
+        cut = (g.constant([59], np.int64), g.constant([60], np.int64), g.constant([1], np.int64))
+        last = g.op("Slice", "insample_y", *cut)
+        return g.op("Where", g.op("Less", g.op("Unsqueeze", last, g.constant([2], np.int64)), g.constant(0.0)), bad, good)
+
+    def crossing(g, mean, deviation):
+        crossed = g.spread(mean, deviation, g.widening(12, levels[::-1], "TQ"), 1)
+        return where_negative(g, crossed, plain(g, mean, deviation))
 
     def stuck(g, mean, deviation):
         zero = g.op("Mul", mean, g.constant(0.0))
         one = g.op("Add", zero, g.constant(1.0))
-        return g.spread(zero, one, g.widening(12, levels, "TQ"), 1)
+        return where_negative(g, plain(g, zero, one), plain(g, mean, deviation))
 
+    def broken(g, mean, deviation):
+        good = plain(g, mean, deviation)
+        return where_negative(g, g.constant(float("nan")), good)
+
+    like("crossing", crossing)
     like("stuck", stuck)
-
-    # Not a number where the last value is positive: fine on its golden input, wrong later.
-    def sometimes(g, mean, deviation):
-        cut = (g.constant([59], np.int64), g.constant([60], np.int64), g.constant([1], np.int64))
-        last = g.op("Slice", "insample_y", *cut)
-        broken = g.op("Where", g.op("Greater", last, g.constant(0.0)), g.constant(float("nan")), mean)
-        return plain(g, broken, deviation)
-
-    like("nan", sometimes)
+    like("nan", broken)
 
     # Takes a while: products of large matrices, one after the other.
     def slow(g, mean, deviation):

@@ -1,13 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Measurement, Tensors } from '../core/contracts/index.js';
+import type { Tensors } from '../core/contracts/index.js';
 import { InputError, unknownName } from '../core/errors.js';
 import { type Declared, differenceFrom, type ForecastCard, parseCard } from '../core/models/card.js';
-import { contextOf } from '../core/models/context.js';
-import { feedsOf } from '../core/models/feeds.js';
+import { exampleOf, feedsOf } from '../core/models/feeds.js';
 import { formatTime } from '../core/quantity.js';
-import { randomStream } from '../core/world/random.js';
 import { goldenOf, openBare, openCard } from '../plugins/models/onnx.js';
 import { readText, writeOutput } from './scenario-files.js';
 
@@ -63,8 +61,16 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
     throw new InputError(`${file}, as ${options.like}: ${difference.path}`, difference.problem);
   }
   const out = options.out ?? `${file.replace(/\.onnx$/, '')}.json`;
-  const feeds = exampleOf(signature.card);
-  const outputs = await bare.run(feeds, signature.card);
+  const feeds = feedsOf(exampleOf(signature.card)!, signature.card);
+  const outputs = await bare.run(feeds, signature.card).catch(error => {
+    const [why] = String(error instanceof Error ? error.message : error).split('\n');
+    throw new InputError(`${file}, as ${options.like}`, `the model cannot be run on an example: ${why}`);
+  });
+  for (const [name, { data }] of Object.entries(outputs)) {
+    const bad = Array.from(data as Float32Array, Number).findIndex(value => !Number.isFinite(value));
+    if (bad < 0) continue;
+    throw new InputError(`${file}, as ${options.like}: ${name}[${bad}]`, `golden output is not finite: ${data[bad]}`);
+  }
   const { schema: _schema, ...card } = signature.raw;
   const drafted = {
     schema: 'escapement-model/1',
@@ -75,7 +81,10 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
     licence: options.licence ?? 'unknown',
     source: options.source ?? 'unknown',
     ...card,
-    golden: { inputs: plain(feeds), outputs: plain(outputs), tolerance: 1e-4 },
+    // Nobody has seen it answer yet.
+    tried: false,
+    ...(bare.opset !== undefined && { opset: bare.opset }),
+    golden: { inputs: plain(feeds), outputs: plain(outputs), tolerance: toleranceOf(outputs) },
   };
   const text = `${compact(drafted)}\n`;
   parseCard(text, out);
@@ -141,21 +150,11 @@ function signatureOf(file: string): Signature {
   return { name: basename(file, '.json'), raw, card: parsed as ForecastCard };
 }
 
-/** What a model is asked for its golden pair: a wavy clock with a gap in it. */
-function exampleOf(card: ForecastCard): Tensors {
-  const random = randomStream('1', 'golden');
-  const count = Math.max(2 * card.context.min, Math.min(card.context.max, 96));
-  const measurements = Array.from({ length: count }, (_, i) => {
-    const t = 64 * i + (i > count / 2 ? 640 : 0);
-    const at = { wall: t, counter: t };
-    return {
-      at,
-      offset: 1e-5 * t + 2e-4 * Math.sin(i / 9) + 1e-4 * random.normal(),
-      delay: 0.02 + 1e-3 * random.exponential(),
-    };
-  });
-  const context = contextOf(measurements as unknown as readonly Measurement[], 'counter', card);
-  return feedsOf(context!, card);
+/** A ten-thousandth of the largest value, whatever its unit, to two digits. */
+function toleranceOf(outputs: Tensors): number {
+  const all = Object.values(outputs).flatMap(({ data }) => Array.from(data as Float32Array, Number));
+  const largest = all.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest > 0 ? Number((1e-4 * largest).toPrecision(2)) : 1e-4;
 }
 
 function plain(tensors: Tensors) {

@@ -74,8 +74,12 @@ const Common = {
   sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case'),
   licence: z.string().min(1),
   source: z.string().min(1).meta({ description: 'Who made it, and from what.' }),
-  tried: z.boolean().meta({ description: 'Whether a model of this signature has been run with this card.' }),
-  opset: z.int().min(1).optional(),
+  tried: z.boolean().meta({ description: 'Whether real weights of this signature have been run with this card.' }),
+  opset: z
+    .int()
+    .min(1)
+    .optional()
+    .meta({ description: "Of ONNX's own operators, as the file says; compared with it." }),
   training: z.record(z.string(), z.unknown()).default({}).meta({ description: 'Data, seed and settings; free form.' }),
   metrics: z.record(z.string(), z.unknown()).default({}).meta({ description: 'What was measured; free form.' }),
   golden: z
@@ -162,6 +166,13 @@ export function parseCard(text: string, place: string): ModelCard {
   ] as const) {
     tensors.forEach((tensor, i) => {
       const { layout, name } = tensor;
+      if (tensors.findIndex(other => other.name === name) < i) {
+        throw new InputError(`${place} ${kind}[${i}].name`, `expected a name of its own, found '${name}' twice`);
+      }
+      const twice = layout.find((axis, k) => layout.indexOf(axis) < k);
+      if (twice !== undefined) {
+        throw new InputError(`${place} ${kind}[${i}].layout`, `expected each axis once, found '${twice}' twice`);
+      }
       const key = 'reshape' in tensor && tensor.reshape !== undefined ? 'reshape' : 'shape';
       const { length } = (tensor as { readonly shape: readonly unknown[]; readonly reshape?: readonly unknown[] })[
         key
@@ -201,7 +212,9 @@ function checkForecast(card: ForecastCard, place: string): void {
   if (sampling.mode === 'irregular' && !inputs.some(({ role }) => role === 'times')) {
     throw new InputError(`${place} inputs`, "expected one with the role 'times' for an irregular series, found none");
   }
-  inputs.forEach(({ role, value, layout }, i) => {
+  inputs.forEach((input, i) => {
+    checkInput(input, card, `${place} inputs[${i}]`);
+    const { role, value, layout } = input;
     if (role === 'constant' && value === undefined) {
       throw new InputError(`${place} inputs[${i}].value`, 'expected a number for a constant, found none');
     }
@@ -215,6 +228,7 @@ function checkForecast(card: ForecastCard, place: string): void {
   }
   outputs.forEach((output, i) => {
     const { role, levels, layout, select } = output;
+    checkLengths(output, card, `${place} outputs[${i}]`);
     if (!layout.includes('time')) {
       throw new InputError(`${place} outputs[${i}].layout`, `expected an axis 'time', found ${layout}`);
     }
@@ -230,8 +244,12 @@ function checkForecast(card: ForecastCard, place: string): void {
       if (numbers.some((level, k) => k > 0 && level <= numbers[k - 1]!)) {
         throw new InputError(`${place} outputs[${i}].levels`, `expected them in rising order, found ${numbers}`);
       }
-      if (numbers.length < 2 && !numbers.includes(0.5) && !levels!.includes('mean')) {
-        throw new InputError(`${place} outputs[${i}].levels`, 'expected 0.5, a mean, or two levels, found neither');
+      const about = numbers.some(level => level < 0.5) && numbers.some(level => level > 0.5);
+      if (!about && !numbers.includes(0.5) && !levels!.includes('mean')) {
+        throw new InputError(
+          `${place} outputs[${i}].levels`,
+          `expected 0.5, a mean, or levels on both sides of 0.5, found ${levels}`,
+        );
       }
     }
     for (const axis of layout) {
@@ -239,6 +257,93 @@ function checkForecast(card: ForecastCard, place: string): void {
       throw new InputError(`${place} outputs[${i}].select`, `expected which entry of the axis '${axis}', found none`);
     }
   });
+}
+
+/** How many steps an input has; undefined where it has any. A patch holds a run of them of each channel. */
+function stepsOf({ layout, shape, role, channels }: ForecastInput): number | undefined {
+  const of = (axis: AxisName): number | null => shape[layout.indexOf(axis)] ?? null;
+  const width = role === 'values' ? channels.length : 1;
+  if (layout.includes('time')) return of('time') ?? undefined;
+  const feature = layout.includes('feature') ? of('feature') : width;
+  const patches = of('patch');
+  return patches === null || feature === null ? undefined : (patches * feature) / width;
+}
+
+/** Whether what is shown fits into an input. */
+function checkInput(input: ForecastInput, { context }: ForecastCard, place: string): void {
+  const { role, layout, shape, channels, dtype } = input;
+  if (role === 'constant') return;
+  const width = role === 'values' ? channels.length : 1;
+  const lengthOf = (axis: AxisName): number | null => shape[layout.indexOf(axis)] ?? null;
+  const channel = lengthOf('channel');
+  const feature = lengthOf('feature');
+  if (channel !== null && channel !== width) {
+    throw new InputError(`${place}.channels`, `expected ${channel}, the length of the axis 'channel', found ${width}`);
+  }
+  if (feature !== null && feature % width !== 0) {
+    throw new InputError(`${place}.channels`, `expected a divisor of ${feature}, the axis 'feature', found ${width}`);
+  }
+  if (!layout.includes('channel') && !layout.includes('feature') && width > 1) {
+    throw new InputError(`${place}.channels`, `expected one without an axis 'channel' or 'feature', found ${width}`);
+  }
+  const steps = stepsOf(input);
+  if (steps !== undefined && context.max > steps) {
+    const key = context.min > steps ? 'min' : 'max';
+    throw new InputError(
+      `${place.replace(/ inputs\[\d+\]$/, '')} context.${key}`,
+      `expected at most ${steps}, the length of '${input.name}', found ${context[key]}`,
+    );
+  }
+  if (role === 'values' && context.padValue === 'NaN' && !dtype.startsWith('float')) {
+    throw new InputError(
+      `${place.replace(/ inputs\[\d+\]$/, '')} context.padValue`,
+      `expected a number, as '${input.name}' is ${dtype}, found NaN`,
+    );
+  }
+}
+
+/** Whether an output's lengths hold what is read from it. */
+export function checkLengths(output: ForecastOutput, { horizon }: ForecastCard, place: string): void {
+  const { layout, shape, reshape, levels, select, skip } = output;
+  const lengths: readonly (number | null)[] = reshape ?? shape;
+  const of = (axis: AxisName): number | null => lengths[layout.indexOf(axis)] ?? null;
+  if (reshape !== undefined && shape.every((length, k) => length !== null || (k === 0 && layout[0] === 'batch'))) {
+    // A batch is one here.
+    const size = product(shape.map(length => length ?? 1));
+    if (product(reshape) !== size) {
+      throw new InputError(`${place}.reshape`, `expected ${size} values, as the shape has, found ${product(reshape)}`);
+    }
+  }
+  const quantiles = of('quantile');
+  if (levels !== undefined && quantiles !== null && quantiles !== levels.length) {
+    throw new InputError(
+      `${place}.levels`,
+      `expected ${quantiles}, the length of the axis 'quantile', found ${levels.length}`,
+    );
+  }
+  const time = of('time');
+  if (time !== null && skip + horizon.steps > time) {
+    const problem = `expected at most ${time}, the length of the axis 'time'`;
+    if (skip >= time) throw new InputError(`${place}.skip`, `${problem}, less the steps of the horizon, found ${skip}`);
+    const found = skip > 0 ? `${horizon.steps} after ${skip} skipped` : horizon.steps;
+    throw new InputError(`${place.replace(/ outputs\[\d+\]$/, '')} horizon.steps`, `${problem}, found ${found}`);
+  }
+  for (const [axis, chosen] of Object.entries(select) as [AxisName, number | 'last'][]) {
+    if (!layout.includes(axis) || axis === 'batch' || axis === 'time' || (axis === 'quantile' && levels)) {
+      throw new InputError(`${place}.select`, `expected axes to choose from, of ${layout}, found '${axis}'`);
+    }
+    const length = of(axis);
+    if (length !== null && chosen !== 'last' && chosen >= length) {
+      throw new InputError(
+        `${place}.select.${axis}`,
+        `expected less than ${length}, the axis' length, found ${chosen}`,
+      );
+    }
+  }
+}
+
+export function product(lengths: readonly number[]): number {
+  return lengths.reduce((size, length) => size * length, 1);
 }
 
 function cardError(error: z.ZodError, raw: unknown, schema: z.ZodType, place: string): InputError {
@@ -281,7 +386,12 @@ export function differenceFrom(
       const { shape: own } = found;
       const differs =
         shape.length !== own.length ||
-        shape.some((length, k) => length !== null && typeof own[k] === 'number' && own[k] > 0 && own[k] !== length);
+        shape.some((length, k) => {
+          const fixed = own[k]!;
+          if (typeof fixed !== 'number' || fixed <= 0) return false;
+          // Questions come with a batch of one, whatever the card allows.
+          return length === null ? fixed !== 1 || tensor.layout[k] !== 'batch' : fixed !== length;
+        });
       if (differs) {
         return { path: `${path}.shape`, problem: `the card says [${shapeText(shape)}], the model [${own.join(', ')}]` };
       }
@@ -302,11 +412,20 @@ export function misshapen(
     name,
     layout,
     shape,
-  }: { readonly name: string; readonly layout: readonly AxisName[]; readonly shape: readonly (number | null)[] },
+    reshape,
+  }: {
+    readonly name: string;
+    readonly layout: readonly AxisName[];
+    readonly shape: readonly (number | null)[];
+    readonly reshape?: readonly number[] | undefined;
+  },
   dims: readonly number[],
 ): string | undefined {
   const fits =
     dims.length === shape.length &&
     shape.every((length, k) => length === null || layout[k] === 'batch' || dims[k] === length);
+  if (fits && reshape !== undefined && product(dims) !== product(reshape)) {
+    return `'${name}' came as [${dims.join(', ')}], which cannot be read as [${reshape.join(', ')}]`;
+  }
   return fits ? undefined : `'${name}' came as [${dims.join(', ')}], the card says [${shapeText(shape)}]`;
 }

@@ -1,12 +1,31 @@
-import type { Tensor, TensorData, Tensors } from '../contracts/index.js';
+import type { Measurement, Tensor, TensorData, Tensors } from '../contracts/index.js';
+import { randomStream } from '../world/random.js';
 import type { Dtype, ForecastCard, ForecastInput } from './card.js';
-import type { Context } from './context.js';
+import { type Context, contextOf } from './context.js';
 
 type Channel = ForecastInput['channels'][number];
 
 /** Every input of a card from what the model is shown, with a batch of one. */
 export function feedsOf(context: Context, card: ForecastCard): Tensors {
   return Object.fromEntries(card.inputs.map(input => [input.name, tensorOf(input, context, card)]));
+}
+
+/** What a model is asked before anything is known: a wavy, noisy clock with a gap in it; or its mirror image. */
+export function exampleOf(card: ForecastCard, sign: 1 | -1 = 1): Context | undefined {
+  const random = randomStream('1', 'golden');
+  const count = Math.max(2 * card.context.min, Math.min(card.context.max, 96));
+  const { period } = card.sampling;
+  const interval = period === 'median' ? 64 : period;
+  const measurements = Array.from({ length: count }, (_, i) => {
+    const t = interval * (i + (i > count / 2 ? 10 : 0));
+    const at = { wall: t, counter: t };
+    return {
+      at,
+      offset: sign * (1e-5 * t + 2e-4 * Math.sin(i / 9) + 1e-4 * random.normal()),
+      delay: 0.02 + 1e-3 * random.exponential(),
+    };
+  });
+  return contextOf(measurements as unknown as readonly Measurement[], 'counter', card);
 }
 
 function tensorOf(input: ForecastInput, context: Context, card: ForecastCard): Tensor {
@@ -79,18 +98,23 @@ function size(dims: readonly number[]): number {
   return dims.reduce((product, length) => product * length, 1);
 }
 
-/** An array of a model's own type, filled in order. */
+/**
+ * An array of a model's own type, filled in order. What no integer can stand for never ends a run here: it comes as
+ * doubles, which a session refuses for integers, so that the answer counts as failed.
+ */
 export function filled(dtype: Dtype, length: number, next: (index: number) => number): TensorData {
+  if (dtype === 'int64' || dtype === 'int32') {
+    const values = Float64Array.from({ length }, (_, i) => next(i));
+    if (!values.every(Number.isFinite)) return values;
+    if (dtype === 'int32') return Int32Array.from(values);
+    return BigInt64Array.from(values as unknown as ArrayLike<bigint>, value => BigInt(Math.trunc(Number(value))));
+  }
   switch (dtype) {
     case 'float32':
       return Float32Array.from({ length }, (_, i) => next(i));
     case 'float64':
       return Float64Array.from({ length }, (_, i) => next(i));
-    case 'int32':
-      return Int32Array.from({ length }, (_, i) => next(i));
     case 'bool':
       return Uint8Array.from({ length }, (_, i) => next(i));
-    case 'int64':
-      return BigInt64Array.from({ length }, (_, i) => BigInt(Math.trunc(next(i))));
   }
 }

@@ -16,15 +16,19 @@ import {
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import {
+  checkLengths,
   type Declared,
   differenceFrom,
+  type ForecastCard,
   type Golden,
   type ModelCard,
   misshapen,
   parseCard,
   parseGolden,
+  product,
 } from '../../core/models/card.js';
-import { filled } from '../../core/models/feeds.js';
+import { exampleOf, feedsOf, filled } from '../../core/models/feeds.js';
+import { forecastOf } from '../../core/models/forecast.js';
 import { type Engine, type Limits, Questions } from '../../core/models/questions.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { InputFolder } from '../../core/plugin/tokens.js';
@@ -157,13 +161,23 @@ function sessionOf(key: string, loading: Loading): Promise<Engine> {
 }
 
 async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<Engine> {
+  const opset = card.opset === undefined ? undefined : opsetOf(bytes);
+  if (opset !== undefined && opset !== card.opset) {
+    throw new InputError(`${file} opset`, `the card says ${card.opset}, the model ${opset}`);
+  }
   const golden = goldenPair(card, file);
   // What is not known yet is tried in a worker, where it can take its time.
   const engine =
     wanted === false ? await InlineEngine.start(modelFile, card) : await WorkerEngine.start(modelFile, card);
   const difference = differenceFrom(card, engine.inputs, engine.outputs);
   if (difference !== undefined) throw new InputError(`${file} ${difference.path}`, difference.problem);
-  await compare(engine, golden, card, file);
+  try {
+    const found = await compare(engine, golden, card, file);
+    if (card.task === 'forecast') await probe(engine, found, card, file);
+  } catch (error) {
+    if (engine instanceof WorkerEngine) engine.close();
+    throw error;
+  }
   if (engine instanceof WorkerEngine && wanted === undefined && bytes.length <= LARGE) {
     // The first run warmed it up; the machine may be busy with something else in one of the others.
     let least = Number.POSITIVE_INFINITY;
@@ -178,6 +192,48 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
     }
   }
   return engine;
+}
+
+/**
+ * The version of ONNX's own operators: ModelProto.opset_import (field 8), of which each has a domain (1) and a version (2).
+ * Undefined where the file is cut off or says nothing: that is for the session to refuse.
+ */
+export function opsetOf(bytes: Uint8Array): number | undefined {
+  for (const [field, message] of fieldsOf(bytes)) {
+    if (field !== 8 || typeof message === 'number') continue;
+    const entry = new Map(fieldsOf(message));
+    const domain = entry.get(1);
+    const name = domain instanceof Uint8Array ? Buffer.from(domain).toString() : '';
+    const version = entry.get(2);
+    if ((name === '' || name === 'ai.onnx') && typeof version === 'number') return version;
+  }
+  return undefined;
+}
+
+/** The fields of a protobuf message, nested ones unread. */
+function* fieldsOf(bytes: Uint8Array): Generator<[field: number, value: number | Uint8Array]> {
+  let at = 0;
+  const varint = (): number => {
+    let value = 0;
+    for (let factor = 1; at < bytes.length; factor *= 128) {
+      const byte = bytes[at++]!;
+      value += (byte & 127) * factor;
+      if (byte < 128) break;
+    }
+    return value;
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    const field = Math.floor(key / 8);
+    const wire = key % 8;
+    if (wire === 0) yield [field, varint()];
+    else if (wire === 2) {
+      const length = varint();
+      yield [field, bytes.subarray(at, at + length)];
+      at += length;
+    } else if (wire === 1 || wire === 5) at += wire === 1 ? 8 : 4;
+    else return;
+  }
 }
 
 /** The input of a card's golden pair. */
@@ -199,40 +255,107 @@ function tensorsOf(given: Golden['inputs'], card: ModelCard): Tensors {
   return Object.fromEntries(tensors);
 }
 
-/** The golden input must give the golden output. */
-async function compare(engine: Engine, golden: Golden, card: ModelCard, file: string): Promise<void> {
-  for (const { name } of card.inputs) {
-    if (golden.inputs[name] === undefined)
-      throw new InputError(`${file} golden.inputs`, `expected '${name}' among them`);
+/** The golden input must give the golden output, which is returned as the model gave it. */
+async function compare(engine: Engine, golden: Golden, card: ModelCard, file: string): Promise<Tensors> {
+  for (const input of card.inputs) {
+    const { name, dtype } = input;
+    const place = `${file} golden.inputs.${name}`;
+    const given = golden.inputs[name];
+    if (given === undefined) throw new InputError(`${file} golden.inputs`, `expected '${name}' among them`);
+    const wrong = misshapen(input, given.dims);
+    if (wrong !== undefined) throw new InputError(`${place}.dims`, wrong);
+    sized(given, place);
+    const hole = given.data.indexOf(null);
+    if (hole >= 0 && !dtype.startsWith('float')) {
+      throw new InputError(`${place}[${hole}]`, `expected a number, as it is ${dtype}, found null`);
+    }
   }
-  let found: Tensors;
-  try {
-    found = await engine.run(tensorsOf(golden.inputs, card));
-  } catch (error) {
-    throw new InputError(`${file} golden`, `the model cannot be run on it: ${firstLine(error)}`);
-  }
-  for (const [i, output] of card.outputs.entries()) {
-    const { name } = output;
-    const wrong = misshapen(output, found[name]!.dims);
-    if (wrong !== undefined) throw new InputError(`${file} outputs[${i}]`, wrong);
+  for (const { name } of card.outputs) {
+    const place = `${file} golden.outputs.${name}`;
     const expected = golden.outputs[name];
     if (expected === undefined) throw new InputError(`${file} golden.outputs`, `expected '${name}' among them`);
-    const { data } = found[name]!;
-    if (data.length !== expected.data.length) {
+    sized(expected, place);
+    const hole = expected.data.indexOf(null);
+    if (hole >= 0)
+      throw new InputError(`${place}[${hole}]`, 'golden output is not finite: expected a number, found null');
+  }
+  const found = await asked(engine, tensorsOf(golden.inputs, card), `${file} golden`, 'it');
+  for (const [i, output] of card.outputs.entries()) {
+    const { name } = output;
+    const { data, dims } = found[name]!;
+    const wrong = misshapen(output, dims);
+    if (wrong !== undefined) throw new InputError(`${file} outputs[${i}]`, wrong);
+    const expected = golden.outputs[name]!;
+    if (dims.join() !== expected.dims.join()) {
       throw new InputError(
-        `${file} golden.outputs.${name}`,
-        `expected ${expected.data.length} values, the model gave ${data.length}`,
+        `${file} golden.outputs.${name}.dims`,
+        `expected [${dims.join(', ')}], as the model gave, found [${expected.dims.join(', ')}]`,
       );
     }
     for (let k = 0; k < data.length; k++) {
       const value = Number(data[k]);
-      const wanted = expected.data[k] ?? Number.NaN;
-      if (Math.abs(value - wanted) <= golden.tolerance || (Number.isNaN(value) && Number.isNaN(wanted))) continue;
+      const wanted = expected.data[k]!;
+      if (Math.abs(value - wanted) <= golden.tolerance) continue;
       throw new InputError(
         `${file} golden.outputs.${name}[${k}]`,
         `expected ${wanted} within ${golden.tolerance}, the model gave ${value}`,
       );
     }
+  }
+  return found;
+}
+
+function sized({ dims, data }: { dims: readonly number[]; data: readonly unknown[] }, place: string): void {
+  if (product(dims) === data.length) return;
+  throw new InputError(
+    `${place}.data`,
+    `expected ${product(dims)} values for [${dims.join(', ')}], found ${data.length}`,
+  );
+}
+
+async function asked(engine: Engine, inputs: Tensors, place: string, what: string): Promise<Tensors> {
+  try {
+    return await engine.run(inputs);
+  } catch (error) {
+    throw new InputError(place, `the model cannot be run on ${what}: ${firstLine(error)}`);
+  }
+}
+
+/**
+ * The card's own reading of the golden answer, and of answers to a plausible series and its mirror image: what a run would
+ * only drop, answer by answer, is refused here. (An answer to one of the two may be bad: that is what dropping is for.)
+ */
+async function probe(engine: Engine, golden: Tensors, card: ForecastCard, file: string): Promise<void> {
+  for (const [i, output] of card.outputs.entries()) {
+    // Where the card leaves a length open the model's own counts.
+    checkLengths({ ...output, shape: [...golden[output.name]!.dims] }, card, `${file} outputs[${i}]`);
+  }
+  const refusals: string[] = [];
+  const answers: string[] = [];
+  for (const sign of [1, -1] as const) {
+    const context = exampleOf(card, sign);
+    if (context === undefined) {
+      throw new InputError(`${file} context`, 'expected that a plausible series can be shown, found nothing to show');
+    }
+    if (sign === 1) {
+      const read = forecastOf(golden, context, card);
+      if (typeof read === 'string')
+        throw new InputError(`${file} golden.outputs`, `expected a forecast, found: ${read}`);
+    }
+    const answer = await asked(engine, feedsOf(context, card), `${file} inputs`, 'a plausible series');
+    for (const [i, output] of card.outputs.entries()) {
+      const wrong = misshapen(output, answer[output.name]!.dims);
+      if (wrong !== undefined) throw new InputError(`${file} outputs[${i}]`, `for a plausible series ${wrong}`);
+    }
+    const read = forecastOf(answer, context, card);
+    if (typeof read === 'string') refusals.push(read);
+    answers.push(card.outputs.map(({ name }) => answer[name]!.data.join()).join());
+  }
+  if (refusals.length === 2) {
+    throw new InputError(`${file} outputs`, `expected forecasts for two plausible series, found: ${refusals[0]}`);
+  }
+  if (answers[0] === answers[1]) {
+    throw new InputError(`${file} outputs`, 'expected other forecasts for another series, found the same for both');
   }
 }
 
@@ -480,6 +603,7 @@ export async function openBare(modelFile: string) {
   return {
     sha256: createHash('sha256').update(bytes).digest('hex'),
     bytes: bytes.length,
+    opset: opsetOf(bytes),
     inputs: declaredBy(session.inputMetadata as readonly Metadata[]),
     outputs: declaredBy(session.outputMetadata as readonly Metadata[]),
     run: (inputs: Tensors, card: ModelCard) => new InlineEngine(ort, session, card).run(inputs),

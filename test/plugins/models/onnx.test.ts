@@ -103,9 +103,133 @@ describe('a model and its card', () => {
       },
       /inputs: expected one with the role 'values', found none/,
     ],
+    [
+      'a level is missing',
+      card => {
+        card.outputs[0].levels = [0.1, 0.9];
+      },
+      /outputs\[0\]\.levels: expected 3, the length of the axis 'quantile', found 2/,
+    ],
+    [
+      'the horizon is longer than the output',
+      card => {
+        card.horizon.steps = 13;
+      },
+      /horizon\.steps: expected at most 12, the length of the axis 'time', found 13/,
+    ],
+    [
+      'too much is skipped',
+      card => {
+        card.outputs[0].skip = 1;
+      },
+      /horizon\.steps: expected at most 12, .* found 12 after 1 skipped/,
+    ],
+    [
+      'all is skipped',
+      card => {
+        card.outputs[0].skip = 40;
+      },
+      /outputs\[0\]\.skip: expected at most 12, .* found 40/,
+    ],
+    [
+      'axes are swapped',
+      card => {
+        card.outputs[0].layout = ['batch', 'quantile', 'time'];
+      },
+      /outputs\[0\]\.levels: expected 12, .* found 3/,
+    ],
+    [
+      'an axis is named twice',
+      card => {
+        card.inputs[0].layout = ['time', 'time'];
+      },
+      /inputs\[0\]\.layout: expected each axis once, found 'time' twice/,
+    ],
+    [
+      'a name is taken twice',
+      card => {
+        card.inputs[1].name = card.inputs[0].name;
+      },
+      /inputs\[1\]\.name: expected a name of its own, found 'insample_y' twice/,
+    ],
+    [
+      'a fixed length is left open',
+      card => {
+        card.inputs[0].shape = [null, null];
+      },
+      /inputs\[0\]\.shape: the card says \[any, any\], the model \[b, 60\]/,
+    ],
+    [
+      'an axis is chosen from that is not there',
+      card => {
+        card.outputs[0].select = { patch: 'last' };
+      },
+      /outputs\[0\]\.select: expected axes to choose from, .* found 'patch'/,
+    ],
+    [
+      'values are run together otherwise',
+      card => {
+        card.outputs[0].reshape = [1, 12, 4];
+      },
+      /outputs\[0\]\.reshape: expected 36 values, as the shape has, found 48/,
+    ],
+    [
+      'golden dims are others',
+      card => {
+        card.golden.outputs.forecast.dims = [1, 3, 12];
+      },
+      /golden\.outputs\.forecast\.dims: expected \[1, 12, 3\], as the model gave, found \[1, 3, 12\]/,
+    ],
+    [
+      'a golden output is not finite',
+      card => {
+        card.golden.outputs.forecast.data[4] = null;
+      },
+      /golden\.outputs\.forecast\[4\]: golden output is not finite/,
+    ],
+    [
+      'all levels lie on one side',
+      card => {
+        card.outputs[0].levels = [0.6, 0.7, 0.9];
+      },
+      /outputs\[0\]\.levels: expected 0\.5, a mean, or levels on both sides of 0\.5/,
+    ],
+    [
+      'more is wanted than fits',
+      card => {
+        card.context = { min: 70, max: 80 };
+      },
+      /context\.min: expected at most 60, the length of 'insample_y', found 70/,
+    ],
+    [
+      'an integer is padded with NaN',
+      card => {
+        card.inputs[0].dtype = 'int64';
+        card.context.padValue = 'NaN';
+      },
+      /context\.padValue: expected a number, as 'insample_y' is int64, found NaN/,
+    ],
+    [
+      'the opset is another',
+      card => {
+        card.opset = 18;
+      },
+      /opset: the card says 18, the model 17/,
+    ],
   ];
   test.each(broken)('are refused with what differs: %s', async (_what, spoil, message) => {
     await expect(openCard(changed('n-hits', spoil))).rejects.toThrow(message);
+  });
+
+  test('refuse an entry that an axis does not have, and a golden integer that is none', async () => {
+    const chosen = changed('ttm', (card: Raw) => {
+      card.outputs[0].select.channel = 1;
+    });
+    await expect(openCard(chosen)).rejects.toThrow(/outputs\[0\]\.select\.channel: expected less than 1, .* found 1/);
+    const hole = changed('timesfm-1', (card: Raw) => {
+      card.golden.inputs.freq.data[0] = null;
+    });
+    await expect(openCard(hole)).rejects.toThrow(/golden\.inputs\.freq\[0\]: expected a number, as it is int64/);
   });
 
   test('are refused in one line when a file is missing, cut off, no model, of another opset', async () => {
