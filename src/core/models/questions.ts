@@ -22,7 +22,9 @@ export interface Engine {
 
 interface Question {
   readonly inputs: Tensors;
-  answer(outputs: Tensors | undefined): void;
+  answer(outputs: Tensors): void;
+  /** Newer ones have taken its place. */
+  drop(): void;
   fail(error: unknown): void;
 }
 
@@ -45,28 +47,29 @@ export class Questions implements OpenModel {
     counts.asked += 1;
     return new Promise((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const once = (outputs: Tensors | undefined): void => {
+      let open = true;
+      /** The first verdict counts, whatever comes after it. */
+      const close = (count: 'late' | 'dropped' | undefined, settle: () => void): void => {
+        if (!open) return;
+        open = false;
         clearTimeout(timer);
-        resolve(outputs);
+        if (count !== undefined) counts[count] += 1;
+        settle();
       };
       const question: Question = {
         inputs,
-        answer: outputs => {
-          if (outputs === undefined) counts.dropped += 1;
-          once(outputs);
-        },
-        fail: error => {
-          clearTimeout(timer);
-          reject(error);
-        },
+        answer: outputs => close(undefined, () => resolve(outputs)),
+        drop: () => close('dropped', () => resolve(undefined)),
+        fail: error => close(undefined, () => reject(error)),
       };
+      const desk = deskOf(engine);
       if (limits !== undefined) {
         timer = setTimeout(() => {
-          counts.late += 1;
-          once(undefined);
+          desk.forget(question);
+          close('late', () => resolve(undefined));
         }, 1000 * limits.timeLimit);
       }
-      deskOf(engine).ask(question, limits);
+      desk.ask(question, limits);
     });
   }
 }
@@ -93,7 +96,7 @@ class Desk {
   ask(question: Question, limits: Limits | undefined): void {
     this.waiting.push(question);
     if (limits !== undefined && this.busy) {
-      while (this.waiting.length > limits.queue) this.waiting.shift()!.answer(undefined);
+      while (this.waiting.length > limits.queue) this.waiting.shift()!.drop();
     }
     if (this.busy || this.called) return;
     this.called = true;
@@ -101,6 +104,12 @@ class Desk {
       this.called = false;
       void this.work(limits?.timeLimit);
     });
+  }
+
+  /** Nobody waits for it any more: a run would only hold up those that somebody waits for. */
+  forget(question: Question): void {
+    const at = this.waiting.indexOf(question);
+    if (at >= 0) this.waiting.splice(at, 1);
   }
 
   private async work(timeLimit: number | undefined): Promise<void> {
@@ -130,7 +139,7 @@ class Desk {
   private takeAlike(): readonly Question[] {
     const newest = this.waiting.at(-1)!;
     const alike = this.waiting.filter(question => sameDims(question.inputs, newest.inputs));
-    for (const question of alike) this.waiting.splice(this.waiting.indexOf(question), 1);
+    for (const question of alike) this.forget(question);
     return alike;
   }
 }
