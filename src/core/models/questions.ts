@@ -4,6 +4,12 @@ import type { ModelCard } from './card.js';
 /** A worker that has not answered after so many time limits hangs: it is replaced. */
 const HANGS = 10;
 
+/**
+ * So many questions at most go through a run. Those of one instant that fit into one are no queue, whatever its bound: all
+ * of them are answered at once.
+ */
+const BATCH = 32;
+
 /** Of real time: seconds, and how many questions wait. */
 export interface Limits {
   readonly timeLimit: number;
@@ -95,15 +101,18 @@ class Desk {
 
   ask(question: Question, limits: Limits | undefined): void {
     this.waiting.push(question);
-    if (limits !== undefined && this.busy) {
-      while (this.waiting.length > limits.queue) this.waiting.shift()!.drop();
-    }
+    if (this.busy) this.bound(limits);
     if (this.busy || this.called) return;
     this.called = true;
     queueMicrotask(() => {
       this.called = false;
-      void this.work(limits?.timeLimit);
+      void this.work(limits);
     });
+  }
+
+  private bound(limits: Limits | undefined): void {
+    if (limits === undefined) return;
+    while (this.waiting.length > limits.queue) this.waiting.shift()!.drop();
   }
 
   /** Nobody waits for it any more: a run would only hold up those that somebody waits for. */
@@ -112,13 +121,15 @@ class Desk {
     if (at >= 0) this.waiting.splice(at, 1);
   }
 
-  private async work(timeLimit: number | undefined): Promise<void> {
+  private async work(limits: Limits | undefined): Promise<void> {
     this.busy = true;
     while (this.waiting.length > 0) {
       const batch = this.engine.batches ? this.takeAlike() : [this.waiting.pop()!];
+      // Before the first run none of this instant was turned away: only now is it known which of them wait.
+      this.bound(limits);
       let watchdog: ReturnType<typeof setTimeout> | undefined;
-      if (timeLimit !== undefined && this.engine.restart !== undefined) {
-        watchdog = setTimeout(() => this.engine.restart!(), 1000 * timeLimit * HANGS);
+      if (limits !== undefined && this.engine.restart !== undefined) {
+        watchdog = setTimeout(() => this.engine.restart!(), 1000 * limits.timeLimit * HANGS);
         watchdog.unref();
       }
       try {
@@ -135,10 +146,10 @@ class Desk {
     this.busy = false;
   }
 
-  /** The newest question, and all whose inputs have the same dimensions. */
+  /** The newest question, and the newest of those whose inputs have the same dimensions. */
   private takeAlike(): readonly Question[] {
     const newest = this.waiting.at(-1)!;
-    const alike = this.waiting.filter(question => sameDims(question.inputs, newest.inputs));
+    const alike = this.waiting.filter(question => sameDims(question.inputs, newest.inputs)).slice(-BATCH);
     for (const question of alike) this.forget(question);
     return alike;
   }

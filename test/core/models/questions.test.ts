@@ -44,3 +44,22 @@ test('a late question is not run any more, and each has one verdict', async () =
   expect(asked).toBe(6);
   expect(late + dropped).toBe(6);
 });
+
+const repeat = async (inputs: Tensors) => inputs;
+
+test('of many questions at once one runs, so many wait as the queue holds, the others are dropped', async () => {
+  const engine = echo(repeat);
+  const questions = new Questions(card, engine, { timeLimit: 5, queue: 2 });
+  const answers = await Promise.all([...Array(8).keys()].map(k => questions.run(asking(k))));
+  expect(engine.runs).toEqual([[7], [6], [5]]);
+  expect(answers.map(answer => answer?.x!.data[0])).toEqual([...Array(5).fill(undefined), 5, 6, 7]);
+  expect(questions.counts).toEqual({ asked: 8, late: 0, dropped: 5 });
+});
+
+test('those of one batch do not wait: it is as large as it may be, and the queue holds beside it', async () => {
+  const engine = echo(repeat, true);
+  const questions = new Questions(card, engine, { timeLimit: 5, queue: 2 });
+  await Promise.all([...Array(40).keys()].map(k => questions.run(asking(k))));
+  expect(engine.runs).toEqual([[...Array(32).keys()].map(k => k + 8), [6, 7]]);
+  expect(questions.counts).toEqual({ asked: 40, late: 0, dropped: 6 });
+});
