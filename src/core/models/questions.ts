@@ -28,6 +28,8 @@ export interface Engine {
 
 interface Question {
   readonly inputs: Tensors;
+  /** Whether it has been given up, or is now because its time is over. */
+  late(): boolean;
   answer(outputs: Tensors): void;
   /** Newer ones have taken its place. */
   drop(): void;
@@ -62,9 +64,18 @@ export class Questions implements OpenModel {
         if (count !== undefined) counts[count] += 1;
         settle();
       };
+      const due = limits === undefined ? Number.POSITIVE_INFINITY : performance.now() + 1000 * limits.timeLimit;
+      const late = (): boolean => {
+        // A session in this thread holds up the timer, too: the clock says what the timer could not.
+        if (performance.now() > due) close('late', () => resolve(undefined));
+        return !open;
+      };
       const question: Question = {
         inputs,
-        answer: outputs => close(undefined, () => resolve(outputs)),
+        late,
+        answer: outputs => {
+          if (!late()) close(undefined, () => resolve(outputs));
+        },
         drop: () => close('dropped', () => resolve(undefined)),
         fail: error => close(undefined, () => reject(error)),
       };
@@ -123,7 +134,9 @@ class Desk {
 
   private async work(limits: Limits | undefined): Promise<void> {
     this.busy = true;
-    while (this.waiting.length > 0) {
+    for (;;) {
+      for (const question of this.waiting.filter(question => question.late())) this.forget(question);
+      if (this.waiting.length === 0) break;
       const batch = this.engine.batches ? this.takeAlike() : [this.waiting.pop()!];
       // Before the first run none of this instant was turned away: only now is it known which of them wait.
       this.bound(limits);
