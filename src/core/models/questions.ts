@@ -4,6 +4,12 @@ import type { ModelCard } from './card.js';
 /** A worker that has not answered after so many time limits hangs: it is replaced. */
 const HANGS = 10;
 
+/**
+ * So many questions at most go through a run. Those of one instant that fit into one are no queue, whatever its bound: all
+ * of them are answered at once.
+ */
+const BATCH = 32;
+
 /** Of real time: seconds, and how many questions wait. */
 export interface Limits {
   readonly timeLimit: number;
@@ -22,7 +28,11 @@ export interface Engine {
 
 interface Question {
   readonly inputs: Tensors;
-  answer(outputs: Tensors | undefined): void;
+  /** Whether it has been given up, or is now because its time is over. */
+  late(): boolean;
+  answer(outputs: Tensors): void;
+  /** Newer ones have taken its place. */
+  drop(): void;
   fail(error: unknown): void;
 }
 
@@ -45,28 +55,38 @@ export class Questions implements OpenModel {
     counts.asked += 1;
     return new Promise((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const once = (outputs: Tensors | undefined): void => {
+      let open = true;
+      /** The first verdict counts, whatever comes after it. */
+      const close = (count: 'late' | 'dropped' | undefined, settle: () => void): void => {
+        if (!open) return;
+        open = false;
         clearTimeout(timer);
-        resolve(outputs);
+        if (count !== undefined) counts[count] += 1;
+        settle();
+      };
+      const due = limits === undefined ? Number.POSITIVE_INFINITY : performance.now() + 1000 * limits.timeLimit;
+      const late = (): boolean => {
+        // A session in this thread holds up the timer, too: the clock says what the timer could not.
+        if (performance.now() > due) close('late', () => resolve(undefined));
+        return !open;
       };
       const question: Question = {
         inputs,
+        late,
         answer: outputs => {
-          if (outputs === undefined) counts.dropped += 1;
-          once(outputs);
+          if (!late()) close(undefined, () => resolve(outputs));
         },
-        fail: error => {
-          clearTimeout(timer);
-          reject(error);
-        },
+        drop: () => close('dropped', () => resolve(undefined)),
+        fail: error => close(undefined, () => reject(error)),
       };
+      const desk = deskOf(engine);
       if (limits !== undefined) {
         timer = setTimeout(() => {
-          counts.late += 1;
-          once(undefined);
+          desk.forget(question);
+          close('late', () => resolve(undefined));
         }, 1000 * limits.timeLimit);
       }
-      deskOf(engine).ask(question, limits);
+      desk.ask(question, limits);
     });
   }
 }
@@ -92,24 +112,37 @@ class Desk {
 
   ask(question: Question, limits: Limits | undefined): void {
     this.waiting.push(question);
-    if (limits !== undefined && this.busy) {
-      while (this.waiting.length > limits.queue) this.waiting.shift()!.answer(undefined);
-    }
+    if (this.busy) this.bound(limits);
     if (this.busy || this.called) return;
     this.called = true;
     queueMicrotask(() => {
       this.called = false;
-      void this.work(limits?.timeLimit);
+      void this.work(limits);
     });
   }
 
-  private async work(timeLimit: number | undefined): Promise<void> {
+  private bound(limits: Limits | undefined): void {
+    if (limits === undefined) return;
+    while (this.waiting.length > limits.queue) this.waiting.shift()!.drop();
+  }
+
+  /** Nobody waits for it any more: a run would only hold up those that somebody waits for. */
+  forget(question: Question): void {
+    const at = this.waiting.indexOf(question);
+    if (at >= 0) this.waiting.splice(at, 1);
+  }
+
+  private async work(limits: Limits | undefined): Promise<void> {
     this.busy = true;
-    while (this.waiting.length > 0) {
+    for (;;) {
+      for (const question of this.waiting.filter(question => question.late())) this.forget(question);
+      if (this.waiting.length === 0) break;
       const batch = this.engine.batches ? this.takeAlike() : [this.waiting.pop()!];
+      // Before the first run none of this instant was turned away: only now is it known which of them wait.
+      this.bound(limits);
       let watchdog: ReturnType<typeof setTimeout> | undefined;
-      if (timeLimit !== undefined && this.engine.restart !== undefined) {
-        watchdog = setTimeout(() => this.engine.restart!(), 1000 * timeLimit * HANGS);
+      if (limits !== undefined && this.engine.restart !== undefined) {
+        watchdog = setTimeout(() => this.engine.restart!(), 1000 * limits.timeLimit * HANGS);
         watchdog.unref();
       }
       try {
@@ -126,11 +159,11 @@ class Desk {
     this.busy = false;
   }
 
-  /** The newest question, and all whose inputs have the same dimensions. */
+  /** The newest question, and the newest of those whose inputs have the same dimensions. */
   private takeAlike(): readonly Question[] {
     const newest = this.waiting.at(-1)!;
-    const alike = this.waiting.filter(question => sameDims(question.inputs, newest.inputs));
-    for (const question of alike) this.waiting.splice(this.waiting.indexOf(question), 1);
+    const alike = this.waiting.filter(question => sameDims(question.inputs, newest.inputs)).slice(-BATCH);
+    for (const question of alike) this.forget(question);
     return alike;
   }
 }
