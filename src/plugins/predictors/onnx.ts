@@ -66,6 +66,8 @@ export class OnnxPredictor implements Predictor {
   /** In force, and the one that a latency still holds back. */
   private current: Answer | undefined;
   private coming: Answer | undefined;
+  /** Why there was no question about the last measurement. */
+  private silence: string | undefined;
   /** The measurement last asked about. */
   private asked: Measurement | undefined;
   private pending: Promise<void> | undefined;
@@ -112,11 +114,12 @@ export class OnnxPredictor implements Predictor {
     const card = this.card!;
     this.asked = measurement;
     if (this.current !== undefined) this.residuals.score(this.current.forecast, measurement, axis);
-    const context = contextOf(measurements.last(this.options.context ?? SHOWN), axis, card);
+    const context = contextOf(measurements.last(this.options.context ?? SHOWN), axis, card, this.silent);
     if (context === undefined) {
       this.current = undefined;
       return;
     }
+    this.silence = undefined;
     const ready = timeOn(axis, at) + (this.world.kind === 'real' ? 0 : this.options.latency);
     const feeds = feedsOf(context, card);
     const question = feeds[card.inputs.find(({ role }) => role === 'values')!.name]!.data.join();
@@ -141,6 +144,12 @@ export class OnnxPredictor implements Predictor {
     });
     const waiting = this.pending;
   }
+
+  /** Reports why there is nothing to ask with, when that changes; not each measurement that is still missing. */
+  private readonly silent = (kind: string, numbers: string): void => {
+    if (kind !== this.silence) this.report(`model '${this.card!.id}' is not asked: ${kind} (${numbers})`);
+    this.silence = kind;
+  };
 
   private advance(now: number): void {
     if (this.coming === undefined || now < this.coming.ready) return;

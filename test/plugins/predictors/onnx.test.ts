@@ -43,6 +43,27 @@ describe('a forecasting model in a pipeline', () => {
     expect(told(alone).length).toBeGreaterThan(100);
   });
 
+  test('answers with several servers, which answer within milliseconds, and says what it waits for', async () => {
+    const names = ['n-hits', 'irregular'];
+    const alone = world(Object.fromEntries(names.map(name => [name, model(name)])), undefined);
+    const servers = ['a', 'b', 'c', 'd'];
+    const { samples, summary, events } = await runYaml({
+      ...alone,
+      world: { ...alone.world, servers: servers.map((name, i) => ({ name, delay: `${10 + 2 * i} ms` })) },
+      sources: { ntp: { ...alone.sources.ntp, servers } },
+    });
+    for (const name of names) {
+      const late = samples.filter(sample => sample.pipeline === name && sample.t > 80 * 60);
+      expect(late.length, name).toBeGreaterThan(100);
+      expect(late.every(({ estimate }) => estimate?.by === 'onnx')).toBe(true);
+      expect(summary.pipelines.find(one => one.name === name)!.error!.max, name).toBeLessThan(5e-6);
+      const waits = events.filter(({ what }) => what.startsWith(`model '${name}' is not asked`));
+      // The first measurement, the packets that follow within seconds, the turns after them: not one for each.
+      expect(waits[0]!.what).toMatch(/too few measurements \(1 of \d+\)$/);
+      expect(waits.length).toBeLessThanOrEqual(3);
+    }
+  });
+
   test('answers with a latency where the scenario gives it one, and without one costs no virtual time', async () => {
     const { summary } = await runYaml(
       world({ prompt: model('irregular'), late: model('irregular', { latency: '2 min' }) }, EXPONENTIAL),
