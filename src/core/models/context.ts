@@ -22,30 +22,46 @@ export interface Context {
 const UNITS = { s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9 } as const;
 /** Least scale: what a perfect clock leaves is not blown up to noise. Seconds. */
 const LEAST_SCALE = 1e-9;
+/** Of a source's long intervals: what is nearer belongs to one turn, as the packets of a burst do. */
+const ONE_TURN = 1 / 20;
 /** A robust line goes through at most this many points: it takes every pair of them. */
 const PAIRED = 64;
 
 /**
  * The last measurements as a card wants them: detrended in double precision (at 50 ppm a day is 4.3 s, of which float32
  * resolves half a microsecond), on a regular grid that ends at the last measurement, or at their own times. Undefined
- * while there are too few, or nearly all of the grid lies in gaps.
+ * while there are too few, or nearly all of the grid lies in gaps; `tell` is told which.
  */
-export function contextOf(measurements: readonly Measurement[], axis: Axis, card: ForecastCard): Context | undefined {
+export function contextOf(
+  measurements: readonly Measurement[],
+  axis: Axis,
+  card: ForecastCard,
+  tell?: (kind: string, numbers: string) => void,
+): Context | undefined {
   const points = pointsOf(measurements, axis);
   const { context, sampling, normalisation } = card;
   const last = points.at(-1);
-  if (last === undefined || points.length < 2) return undefined;
+  const without = (kind: string, numbers: string): undefined => {
+    tell?.(kind, numbers);
+  };
+  if (last === undefined || points.length < 2) {
+    return without('too few measurements', `${points.length} of ${Math.max(2, context.min)}`);
+  }
   const recent = points.slice(-context.max);
-  const period = sampling.period === 'median' ? median(intervalsOf(recent)) : sampling.period;
+  const period = sampling.period === 'median' ? periodOf(recent) : sampling.period;
+  if (period === undefined) return without('too few measurements', 'no source has two');
   const shown = sampling.mode === 'irregular' ? recent : points.filter(({ t }) => last.t - t <= context.max * period);
   const line = lineThrough(shown, last.t, normalisation.detrend);
   const residual = ({ t, offset }: Point): number => offset - line.offset - line.drift * (t - last.t);
   const least = shown.reduce((min, { delay }) => Math.min(min, delay), Number.POSITIVE_INFINITY);
   const raw = shown.map(point => ({ t: point.t, y: residual(point), e: Math.max(0, (point.delay - least) / 2) }));
   const series = sampling.mode === 'irregular' ? raw : onGrid(raw, last.t, period, card);
-  if (series.length < context.min) return undefined;
+  const grid = sampling.mode === 'irregular' ? '' : `, ${Number(period.toPrecision(3))} s apart`;
+  if (series.length < context.min) return without('too few measurements', `${series.length} of ${context.min}${grid}`);
   const observed = series.filter(({ y }) => !Number.isNaN(y));
-  if (observed.length < Math.max(2, context.min / 2)) return undefined;
+  if (observed.length < Math.max(2, context.min / 2)) {
+    return without('nearly all lies in gaps', `${observed.length} values of ${series.length}${grid}`);
+  }
   const values = observed.map(({ y }) => y);
   const scale = normalisation.scale === 'unit' ? UNITS[normalisation.unit] : scaleOf(values, normalisation.scale);
   const centre = centreOf(values, normalisation.centre) / scale;
@@ -66,21 +82,39 @@ interface Point {
   readonly t: number;
   readonly offset: number;
   readonly delay: number;
+  readonly source: string;
 }
 
 /** In order of time; of several at one instant (a burst of duplicates) the last. */
 function pointsOf(measurements: readonly Measurement[], axis: Axis): readonly Point[] {
   const points: Point[] = [];
-  for (const { at, offset, delay } of measurements) {
+  for (const { at, offset, delay, source } of measurements) {
     const t = timeOn(axis, at);
     while (points.length > 0 && points.at(-1)!.t >= t) points.pop();
-    points.push({ t, offset, delay });
+    points.push({ t, offset, delay, source });
   }
   return points;
 }
 
-function intervalsOf(points: readonly Point[]): readonly number[] {
-  return points.slice(1).map(({ t }, i) => t - points[i]!.t);
+/**
+ * How far apart the turns of the source with most measurements are: servers that are asked together answer within
+ * milliseconds, and packets of a burst within seconds, which says nothing of how often the clock is seen.
+ */
+function periodOf(points: readonly Point[]): number | undefined {
+  const sources = new Map<string, number[]>();
+  for (const { t, source } of points) {
+    const times = sources.get(source);
+    if (times === undefined) sources.set(source, [t]);
+    else times.push(t);
+  }
+  let most: readonly number[] = [];
+  for (const times of sources.values()) if (times.length > most.length) most = times;
+  if (most.length < 2) return undefined;
+  const gaps = most.slice(1).map((t, i) => t - most[i]!);
+  // Not the longest of all: one outage would make everything else a single turn.
+  const long = gaps.toSorted((a, b) => a - b)[Math.floor(0.9 * (gaps.length - 1))]!;
+  const starts = most.filter((_, i) => i === 0 || gaps[i - 1]! >= ONE_TURN * long);
+  return median(starts.slice(1).map((t, i) => t - starts[i]!));
 }
 
 function lineThrough(points: readonly Point[], end: number, detrend: ForecastCard['normalisation']['detrend']) {

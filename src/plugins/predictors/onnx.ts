@@ -41,7 +41,8 @@ const SAME = 3;
 /**
  * Forecasts by a trained model: the last measurements are detrended in double precision, resampled as the model's card
  * wants them, normalised and asked with; the forecast (median or mean, and a deviation from its quantiles) is followed
- * between its steps. One question for each measurement, however often it is asked for the time.
+ * between its steps. One question for each measurement, however often it is asked for the time. With a `latency` an answer
+ * comes into force when the time is next asked for: with the next measurement or, sooner, with the pipeline's `predictEvery`.
  *
  * A forecast that is late, not finite, has crossing quantiles, or is bit for bit the same as to other questions is
  * counted, reported (the first, the tenth, the hundredth, …) and dropped: there is no answer, and the next in a
@@ -63,9 +64,11 @@ export class OnnxPredictor implements Predictor {
   private card: ForecastCard | undefined;
   private readonly dropped = new Map<string, number>();
   private readonly residuals = new ForecastResiduals();
-  /** In force, and the one that a latency still holds back. */
+  /** In force, and those that a latency still holds back: there are several where it is longer than a poll. */
   private current: Answer | undefined;
-  private coming: Answer | undefined;
+  private coming: readonly Answer[] = [];
+  /** Why there was no question about the last measurement. */
+  private silence: string | undefined;
   /** The measurement last asked about. */
   private asked: Measurement | undefined;
   private pending: Promise<void> | undefined;
@@ -94,6 +97,7 @@ export class OnnxPredictor implements Predictor {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
     const measurement = history.measurements.at(-1);
     if (this.open === undefined || measurement === undefined) return undefined;
+    this.advance(timeOn(history.axis, at));
     if (measurement !== this.asked) this.ask(history, measurement, at);
     const answer = (): Estimate | undefined => this.answer(history, at);
     // In real time nobody waits here: what is in force answers until the new forecast has come, while it is good.
@@ -103,7 +107,7 @@ export class OnnxPredictor implements Predictor {
 
   leap(by: number): void {
     this.current = this.current && shift(this.current, by);
-    this.coming = this.coming && shift(this.coming, by);
+    this.coming = this.coming.map(answer => shift(answer, by));
     this.residuals.clear();
   }
 
@@ -112,11 +116,12 @@ export class OnnxPredictor implements Predictor {
     const card = this.card!;
     this.asked = measurement;
     if (this.current !== undefined) this.residuals.score(this.current.forecast, measurement, axis);
-    const context = contextOf(measurements.last(this.options.context ?? SHOWN), axis, card);
+    const context = contextOf(measurements.last(this.options.context ?? SHOWN), axis, card, this.silent);
     if (context === undefined) {
       this.current = undefined;
       return;
     }
+    this.silence = undefined;
     const ready = timeOn(axis, at) + (this.world.kind === 'real' ? 0 : this.options.latency);
     const feeds = feedsOf(context, card);
     const question = feeds[card.inputs.find(({ role }) => role === 'values')!.name]!.data.join();
@@ -130,7 +135,7 @@ export class OnnxPredictor implements Predictor {
         if (this.stuck(question, card.outputs.map(({ name }) => outputs[name]!.data.join()).join())) {
           return this.drop('constant');
         }
-        this.coming = { forecast, ready, measurement };
+        this.coming = [...this.coming, { forecast, ready, measurement }];
         if (ready <= timeOn(axis, at)) this.advance(ready);
         return undefined;
       },
@@ -142,10 +147,19 @@ export class OnnxPredictor implements Predictor {
     const waiting = this.pending;
   }
 
+  /** Reports why there is nothing to ask with, when that changes; not each measurement that is still missing. */
+  private readonly silent = (kind: string, numbers: string): void => {
+    if (kind !== this.silence) this.report(`model '${this.card!.id}' is not asked: ${kind} (${numbers})`);
+    this.silence = kind;
+  };
+
+  /** The newest answer that is ready comes into force; one that older questions get later does not. */
   private advance(now: number): void {
-    if (this.coming === undefined || now < this.coming.ready) return;
-    this.current = this.coming;
-    this.coming = undefined;
+    for (const answer of this.coming) {
+      if (answer.ready <= now && answer.ready >= (this.current?.ready ?? Number.NEGATIVE_INFINITY))
+        this.current = answer;
+    }
+    this.coming = this.coming.filter(({ ready }) => ready > now);
   }
 
   private answer({ axis }: History, at: ClockReading): Estimate | undefined {
@@ -170,7 +184,7 @@ export class OnnxPredictor implements Predictor {
   private drop(why: string): void {
     // What is told must not go on from a forecast that newer measurements have not confirmed.
     this.current = undefined;
-    this.coming = undefined;
+    this.coming = [];
     const count = (this.dropped.get(why) ?? 0) + 1;
     this.dropped.set(why, count);
     if (Number.isInteger(Math.log10(count))) {

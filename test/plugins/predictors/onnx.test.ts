@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { fixture } from '../../support/models.js';
+import { changed, fixture } from '../../support/models.js';
 import { runYaml } from '../../support/run-yaml.js';
 
 /** A noiseless clock that is 10 ppm fast, or a noisy one, asked every 64 s; each predictor told as it is. */
@@ -43,13 +43,47 @@ describe('a forecasting model in a pipeline', () => {
     expect(told(alone).length).toBeGreaterThan(100);
   });
 
-  test('answers with a latency where the scenario gives it one, and without one costs no virtual time', async () => {
-    const { summary } = await runYaml(
-      world({ prompt: model('irregular'), late: model('irregular', { latency: '2 min' }) }, EXPONENTIAL),
-    );
-    const [, prompt, late] = summary.pipelines;
-    expect(prompt!.error!.rms).toBeGreaterThan(0);
-    expect(late!.error!.rms).not.toBe(prompt!.error!.rms);
+  test('answers with several servers, which answer within milliseconds, and says what it waits for', async () => {
+    const names = ['n-hits', 'irregular'];
+    const alone = world(Object.fromEntries(names.map(name => [name, model(name)])), undefined);
+    const servers = ['a', 'b', 'c', 'd'];
+    const { samples, summary, events } = await runYaml({
+      ...alone,
+      world: { ...alone.world, servers: servers.map((name, i) => ({ name, delay: `${10 + 2 * i} ms` })) },
+      sources: { ntp: { ...alone.sources.ntp, servers } },
+    });
+    for (const name of names) {
+      const late = samples.filter(sample => sample.pipeline === name && sample.t > 80 * 60);
+      expect(late.length, name).toBeGreaterThan(100);
+      expect(late.every(({ estimate }) => estimate?.by === 'onnx')).toBe(true);
+      expect(summary.pipelines.find(one => one.name === name)!.error!.max, name).toBeLessThan(5e-6);
+      const waits = events.filter(({ what }) => what.startsWith(`model '${name}' is not asked`));
+      // The first measurement, the packets that follow within seconds, the turns after them: not one for each.
+      expect(waits[0]!.what).toMatch(/too few measurements \(1 of \d+\)$/);
+      expect(waits.length).toBeLessThanOrEqual(3);
+    }
+  });
+
+  test.each([
+    ['with the next measurement', undefined, '2 min', 120, 64],
+    ['with the next prediction', '5 s', '20 s', 20, 5],
+    ['though newer questions are asked meanwhile', '5 s', '150 s', 150, 5],
+  ])('answers when its latency is over: %s', async (_, predictEvery, latency, delay, every) => {
+    // A period of its own: the horizon after a burst would be shorter than the latency.
+    const card = changed('irregular', one => Object.assign(one, { sampling: { mode: 'irregular', period: 64 } }));
+    const plain = world({ prompt: { use: 'onnx', card }, late: { use: 'onnx', card, latency } }, EXPONENTIAL, '1 h');
+    const pipelines = plain.pipelines.map(one => ({ ...one, ...(predictEvery && { predictEvery }) }));
+    const { samples } = await runYaml({ ...plain, warmup: 0, pipelines }, 1);
+    const told = (name: string) =>
+      samples.filter(({ pipeline, estimate }) => pipeline === name && estimate?.by === 'onnx');
+    const [prompt, late] = [told('prompt'), told('late')];
+    const after = late[0]!.t - prompt[0]!.t;
+    expect(after).toBeGreaterThanOrEqual(delay - 1);
+    expect(after).toBeLessThanOrEqual(delay + every + 1);
+    // From then on there is always an answer, and newer ones replace it.
+    expect(late).toHaveLength(prompt.length - after);
+    const lines = new Set(late.map(({ estimate }) => estimate!.drift));
+    expect(lines.size).toBeGreaterThan(40);
   });
 
   test.each([
