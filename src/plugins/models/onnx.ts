@@ -70,8 +70,8 @@ const SESSION = {
 /**
  * Runs a model in the ONNX format by onnxruntime-node. Before anything else the file's SHA-256, the session's own inputs
  * and outputs, and the golden pair are compared with the card. All who open the same file share one session; questions
- * that are asked in the same turn (pipelines side by side on one realisation) go through it as one batch, where the
- * model takes one. A session blocks the thread that it runs in: large and slow models get a worker.
+ * that are asked together, before anything else happens in the thread, go through it as one batch, where the model takes
+ * one. A session blocks the thread that it runs in: large and slow models get a worker.
  */
 @plugin({
   kind: 'model',
