@@ -97,15 +97,16 @@ def chronos_2(path):
     g.save(path, inputs, [("quantile_preds", out, T.FLOAT, ["b", 9, 64])])
 
 
-def timesfm_1(path):
+def timesfm_1(path, length=512):
+    """TimesFM 1.0; 2.0 is the same over 2048."""
     g = Graph()
     seen = g.op("Sub", g.constant(1.0), "input_padding")
     mean, deviation = g.moments("input_ts", seen)
     zero = g.op("Mul", g.op("Cast", "freq", to=T.FLOAT), g.constant(0.0))
-    patches = g.constant(np.zeros((1, 16, 1, 1)))
+    patches = g.constant(np.zeros((1, length // 32, 1, 1)))
     out = g.spread(g.op("Add", mean, zero), deviation, g.widening(128, ["mean", *DECILES], "TQ"), 2)
-    inputs = [("input_ts", T.FLOAT, ["b", 512]), ("input_padding", T.FLOAT, ["b", 512]), ("freq", T.INT64, ["b", 1])]
-    g.save(path, inputs, [("output_ts", g.op("Add", out, patches), T.FLOAT, ["b", 16, 128, 10])])
+    inputs = [("input_ts", T.FLOAT, ["b", length]), ("input_padding", T.FLOAT, ["b", length]), ("freq", T.INT64, ["b", 1])]
+    g.save(path, inputs, [("output_ts", g.op("Add", out, patches), T.FLOAT, ["b", length // 32, 128, 10])])
 
 
 def timesfm_25(path):
@@ -222,6 +223,7 @@ if __name__ == "__main__":
     chronos_bolt(f"{folder}/chronos-bolt.onnx")
     chronos_2(f"{folder}/chronos-2.onnx")
     timesfm_1(f"{folder}/timesfm-1.onnx")
+    timesfm_1(f"{folder}/timesfm-2.onnx", 2048)
     timesfm_25(f"{folder}/timesfm-2.5.onnx")
     ttm(f"{folder}/ttm.onnx")
     n_hits(f"{folder}/n-hits.onnx")

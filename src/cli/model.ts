@@ -28,7 +28,7 @@ const RUNS = 100;
 export async function model(file: string, options: ModelOptions): Promise<void> {
   if (file.endsWith('.json')) return checkCard(file, options);
   const bare = await openBare(file);
-  const signatures = readSignatures();
+  const signatures = readSignatures(bare);
   const likes = signatures.filter(({ card }) => differenceFrom(card, bare.inputs, bare.outputs) === undefined);
   if (options.like === undefined) {
     if (options.json) {
@@ -127,14 +127,19 @@ interface Signature {
   readonly card: ForecastCard;
 }
 
-/** The known signatures: cards without a model. */
-function readSignatures(): readonly Signature[] {
+interface Shapes {
+  readonly inputs: readonly Declared[];
+  readonly outputs: readonly Declared[];
+}
+
+/** The known signatures: cards without a model, with the lengths of this one. */
+function readSignatures(model: Shapes): readonly Signature[] {
   let root = dirname(fileURLToPath(import.meta.url));
   for (let folder = join(root, 'models', 'signatures'); ; folder = join(root, 'models', 'signatures')) {
     try {
       return readdirSync(folder)
         .sort()
-        .map(file => signatureOf(join(folder, file)));
+        .map(file => signatureOf(join(folder, file), model));
     } catch (error) {
       if (error instanceof InputError || root === dirname(root)) throw error;
       root = dirname(root);
@@ -142,12 +147,52 @@ function readSignatures(): readonly Signature[] {
   }
 }
 
-function signatureOf(file: string): Signature {
+function signatureOf(file: string, model: Shapes): Signature {
   const { tried, card } = JSON.parse(readFileSync(file, 'utf8'));
-  const raw = { tried, ...card };
+  const raw = { tried, ...fitted(card, model) };
   const rest = { id: 'x', task: 'forecast', file: 'x', licence: 'x', source: 'x', sha256: '0'.repeat(64), golden: 'x' };
   const parsed = parseCard(JSON.stringify({ schema: 'escapement-model/1', ...rest, ...raw }), file);
   return { name: basename(file, '.json'), raw, card: parsed as ForecastCard };
+}
+
+interface RawTensor {
+  readonly name: string;
+  readonly role: string;
+  readonly layout: readonly string[];
+  readonly shape: readonly (number | null)[];
+  readonly reshape?: unknown;
+  readonly skip?: number;
+}
+
+/** A signature's card with the model's own lengths of time, where they are fixed: an export has those that it was made with. */
+function fitted(card: Record<string, unknown>, model: Shapes): Record<string, unknown> {
+  const withLengths = (tensors: readonly RawTensor[], declared: readonly Declared[]): readonly RawTensor[] =>
+    tensors.map(tensor => {
+      const own = declared.find(({ name }) => name === tensor.name)?.shape;
+      if (own?.length !== tensor.layout.length || tensor.reshape !== undefined) return tensor;
+      const shape = tensor.shape.map((length, i) => {
+        const axis = tensor.layout[i]!;
+        return (axis === 'time' || axis === 'patch') && typeof own[i] === 'number' ? own[i] : length;
+      });
+      return { ...tensor, shape };
+    });
+  const inputs = withLengths(card['inputs'] as readonly RawTensor[], model.inputs);
+  const outputs = withLengths(card['outputs'] as readonly RawTensor[], model.outputs);
+  const along = ({ layout, shape }: RawTensor): number | null => shape[layout.indexOf('time')] ?? null;
+  const context = { ...(card['context'] as { min: number; max: number }) };
+  const horizon = { ...(card['horizon'] as { steps: number }) };
+  const before = (card['inputs'] as readonly RawTensor[]).find(({ role }) => role === 'values');
+  const values = inputs.find(({ role }) => role === 'values');
+  if (before !== undefined && values !== undefined && along(values) !== null && along(values) !== along(before)) {
+    context.max = along(values)!;
+    context.min = Math.min(context.min, context.max);
+  }
+  for (const [i, output] of outputs.entries()) {
+    const steps = along(output);
+    if (steps === null || steps === along((card['outputs'] as readonly RawTensor[])[i]!)) continue;
+    horizon.steps = steps - (output.skip ?? 0);
+  }
+  return { ...card, context, horizon, inputs, outputs };
 }
 
 /** A ten-thousandth of the largest value, whatever its unit, to two digits. */

@@ -8,6 +8,17 @@ import { fixture } from '../support/models.js';
 const folder = mkdtempSync(join(tmpdir(), 'escapement-model-'));
 
 describe('escapement model', () => {
+  test('gives a card the lengths of the model, which are those that it was exported with', async () => {
+    const model = join(folder, 'timesfm-2.onnx');
+    copyFileSync(fixture('timesfm-2.onnx'), model);
+    expect((await escapement(['model', model])).stdout).toMatch(/has the signature of timesfm-1/);
+    expect(await escapement(['model', model, '--like', 'timesfm-1'])).toMatchObject({ code: 0, stderr: '' });
+    const card = JSON.parse(readFileSync(join(folder, 'timesfm-2.json'), 'utf8'));
+    expect(card).toMatchObject({ context: { min: 32, max: 2048 }, horizon: { steps: 128 } });
+    expect(card.outputs[0].shape).toEqual([null, 64, 128, 10]);
+    expect((await escapement(['model', join(folder, 'timesfm-2.json')])).code).toBe(0);
+  });
+
   test('says what a model takes, drafts a card for it, checks the card, and the card runs', async () => {
     const model = join(folder, 'own.onnx');
     copyFileSync(fixture('n-hits.onnx'), model);
