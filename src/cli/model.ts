@@ -6,7 +6,7 @@ import { InputError, unknownName } from '../core/errors.js';
 import { type Declared, differenceFrom, type ForecastCard, parseCard } from '../core/models/card.js';
 import { exampleOf, feedsOf } from '../core/models/feeds.js';
 import { formatTime } from '../core/quantity.js';
-import { goldenOf, openBare, openCard } from '../plugins/models/onnx.js';
+import { cardFile, goldenOf, openBare, openCard } from '../plugins/models/onnx.js';
 import { readText, writeOutput } from './scenario-files.js';
 
 export interface ModelOptions {
@@ -27,6 +27,8 @@ const RUNS = 100;
  */
 export async function model(file: string, options: ModelOptions): Promise<void> {
   if (file.endsWith('.json')) return checkCard(file, options);
+  const shipped = cardFile(file, '.');
+  if (shipped.endsWith('.json')) return checkCard(relative('.', shipped), options);
   const bare = await openBare(file);
   const signatures = readSignatures(bare);
   const likes = signatures.filter(({ card }) => differenceFrom(card, bare.inputs, bare.outputs) === undefined);

@@ -81,6 +81,12 @@ describe('escapement model', () => {
     expect(JSON.parse(run.stdout).pipelines.find(({ name }: { name: string }) => name === 'model').samples).toBe(36001);
   });
 
+  test('finds a shipped model by its name', async () => {
+    const seen = await escapement(['model', 'clock-gru']);
+    expect(seen).toMatchObject({ code: 0, stderr: '' });
+    expect(seen.stdout).toMatch(/'clock-gru' \(correction, MIT\) matches its card/);
+  });
+
   test('the card that is drafted for a shipped model is the shipped one', async () => {
     const out = join(folder, 'linear.json');
     const shipped = JSON.parse(readFileSync('models/linear.json', 'utf8'));

@@ -115,7 +115,7 @@ export async function openCard(file: string, worker?: boolean, limits?: Limits):
 }
 
 /** The card's file: a path from the scenario's folder, or a model that is shipped, by its name. */
-function cardFile(card: string, folder: string): string {
+export function cardFile(card: string, folder: string): string {
   const path = resolve(folder, card);
   if (existsSync(path) || card.endsWith('.json')) return path;
   for (let root = dirname(fileURLToPath(import.meta.url)); ; root = dirname(root)) {
