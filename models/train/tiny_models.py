@@ -169,6 +169,9 @@ def wrong(folder):
     levels = [0.1, 0.5, 0.9]
     plain = lambda g, mean, deviation: g.spread(mean, deviation, g.widening(12, levels, "TQ"), 1)
     like("opset", plain, opset=99)
+    # The same whatever it is shown: of this no card holds.
+    nothing = lambda g, values: g.op("Mul", values, g.constant(0.0))
+    like("constant", lambda g, mean, deviation: plain(g, nothing(g, mean), g.op("Add", nothing(g, mean), g.constant(1.0))))
 
     # Wrong where the last value is negative: fine on its golden input, wrong later (always wrong is not loaded at all).
     def where_negative(g, bad, good):

@@ -81,6 +81,17 @@ describe('escapement model', () => {
     expect(JSON.parse(run.stdout).pipelines.find(({ name }: { name: string }) => name === 'model').samples).toBe(36001);
   });
 
+  test('refuses a model that answers the same to whatever it is shown', async () => {
+    const model = join(folder, 'constant.onnx');
+    copyFileSync(fixture('constant.onnx'), model);
+    expect((await escapement(['model', model, '--like', 'n-hits'])).code).toBe(0);
+    const checked = await escapement(['model', join(folder, 'constant.json')]);
+    expect(checked).toMatchObject({ code: 2, stdout: '' });
+    expect(checked.stderr).toMatch(
+      /^escapement: .*expected other forecasts for another series, found the same for both\n$/,
+    );
+  });
+
   test('finds a shipped model by its name', async () => {
     const seen = await escapement(['model', 'clock-gru']);
     expect(seen).toMatchObject({ code: 0, stderr: '' });
