@@ -58,8 +58,8 @@ export class ErrorAccumulator {
 
   /** `error` and `bareError` are told − reference in seconds, the second of the bare clock at the same instant. */
   add(error: number, bareError: number, told: CorrectedTime): void {
-    const size = error < 0 ? -error : error;
-    const bareSize = bareError < 0 ? -bareError : bareError;
+    const size = Math.abs(error);
+    const bareSize = Math.abs(bareError);
     this.n += 1;
     this.sumSize += size;
     this.sumSquare += error * error;

@@ -119,6 +119,12 @@ describe('error statistics', () => {
     );
   });
 
+  test('of an error of −0 is nothing', () => {
+    const accumulator = new ErrorAccumulator();
+    for (const error of [-0, -0, 1]) accumulator.add(error, 0, known);
+    expect(accumulator.summary('me', 0.95, 'truth').error).toMatchObject({ p50: 0, max: 1 });
+  });
+
   test('keep a small spread about a large bias', () => {
     const accumulator = new ErrorAccumulator();
     for (let i = 0; i < 100_000; i++) accumulator.add(1000 + (i % 2 === 0 ? 1e-6 : -1e-6), 0, known);
