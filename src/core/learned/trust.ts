@@ -4,8 +4,7 @@ const FORGETTING = 0.99;
 /**
  * How much evidence it takes to outweigh what is believed of corrections before this clock has shown anything, and the
  * expected gain from which on that is all of them. Below, it is less by the third power: of a share s of corrections the
- * gain is as 2s − s², but what they cost on a clock where they happen to be wrong is as s. Where little is expected, one
- * clock in three would be off for it by more than anybody gains.
+ * gain is as 2s − s², but what they cost on a clock where they happen to be wrong is as s.
  */
 const PRIOR = 60;
 const MUCH = 0.175;
