@@ -26,8 +26,8 @@ export interface Estimate {
   readonly maxErrorRate: number;
   /** What produced it: the name of a predictor or corrector. */
   readonly by: string;
-  /** Sizes of the error, in standard deviations, that hold 68 % and 95 % of it, where it is not normal (1 and 1.96). */
-  readonly quantiles?: { readonly at68: number; readonly at95: number };
+  /** Sizes of the error, in standard deviations, that hold 68, 80 and 95 % of it, where it is not normal (1, 1.28, 1.96). */
+  readonly quantiles?: { readonly at68: number; readonly at80?: number; readonly at95: number };
   /** Where the drift comes from, if it is not from what `by` names: e.g. "regression of 10 measurements". */
   readonly driftBy?: string;
   /** Seconds of the axis after which it is too old to tell from: then the bare clock is told. Left out: never. */

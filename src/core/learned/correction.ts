@@ -53,7 +53,8 @@ export function corrected(
   const move = share * median(NOW);
   const turn = share * median(DRIFT);
   const half68 = Math.max(half(NOW, 0.68), 1e-12);
-  const half95 = Math.max(half(NOW, 0.95), half68);
+  const half80 = Math.max(half(NOW, 0.8), half68);
+  const half95 = Math.max(half(NOW, 0.95), half80);
   const p00 = half68 ** 2;
   // How much wider it is one spacing on: by the model, beside the classical estimator.
   const before = estimate.p00;
@@ -73,7 +74,7 @@ export function corrected(
     maxError: estimate.maxError + Math.abs(move),
     maxErrorRate: estimate.maxErrorRate + Math.abs(turn),
     by,
-    quantiles: { at68: 1, at95: half95 / half68 },
+    quantiles: { at68: 1, at80: half80 / half68, at95: half95 / half68 },
   };
 }
 
@@ -105,11 +106,12 @@ function halfHolding(level: number, answer: ArrayLike<number>, row: number, midd
   return high;
 }
 
-/** The same with its half-widths at 68 and 95 % multiplied. */
+/** The same with its half-widths at 68 and 95 % multiplied, and that at 80 % by what lies between. */
 export function widened(estimate: Estimate, by68: number, by95: number): Estimate {
-  const { at68, at95 } = estimate.quantiles!;
+  const { at68, at80, at95 } = estimate.quantiles!;
   const narrow = at68 * by68;
-  return { ...estimate, quantiles: { at68: narrow, at95: Math.max(narrow, at95 * by95) } };
+  const middle = Math.max(narrow, at80! * by68 ** 0.7 * by95 ** 0.3);
+  return { ...estimate, quantiles: { at68: narrow, at80: middle, at95: Math.max(middle, at95 * by95) } };
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -121,7 +121,6 @@ export class LearnedEstimator {
     const tau = timeOn(this.axis, at) - timeOn(this.axis, classical.at);
     if (learned === undefined || whole === undefined || noise === undefined || !(tau >= 0)) return;
     const error = offset - offsetAfter(learned, tau);
-    const wide = halfWidth(learned, 'at95', tau);
     const unit = halfWidth(classical, 'at95', tau);
     const other = pinball(offset - offsetAfter(classical, tau), unit);
     const deviation = unit / 1.96;
@@ -136,7 +135,7 @@ export class LearnedEstimator {
     if (noise > deviation) return;
     const without = (z: number): number => Math.sqrt(Math.max(0, error ** 2 - (z * noise) ** 2));
     this.at68.add(without(EVEN.at68) / halfWidth(learned, 'at68', tau));
-    this.at95.add(without(EVEN.at95) / wide);
+    this.at95.add(without(EVEN.at95) / halfWidth(learned, 'at95', tau));
   }
 
   private stepped(before: Estimate, after: Estimate): boolean {
@@ -147,7 +146,7 @@ export class LearnedEstimator {
 }
 
 /** Half of the interval that holds 68 or 95 %, `tau` seconds after an estimate. */
-function halfWidth(estimate: Estimate, level: 'at68' | 'at95', tau: number): number {
+function halfWidth(estimate: Estimate, level: keyof typeof NORMAL, tau: number): number {
   const deviation = Math.sqrt(Math.max(estimate.p00, varianceAfter(estimate, tau)));
   return (estimate.quantiles?.[level] ?? NORMAL[level]) * deviation;
 }

@@ -42,19 +42,31 @@ export function timeWith(
   };
 }
 
+/** The normal law's sizes at the levels that an estimate may know its own at. */
+const NORMAL = { at68: 0.994457883209753, at80: 1.2815515655446004, at95: 1.959963984540054 };
+
 /** How many standard deviations of an estimate hold its error at a level. */
 function quantileOf({ quantiles }: Estimate, level: number): number {
   const normal = normalQuantile(level);
   if (quantiles === undefined) return normal;
-  // How much wider than a normal law's, between the two levels that are known (in the normal law's own deviations).
-  const narrow = quantiles.at68 / 0.994457883209753;
-  const wide = quantiles.at95 / 1.959963984540054;
-  const share = Math.min(1, Math.max(0, (normal - 0.994457883209753) / (1.959963984540054 - 0.994457883209753)));
-  return normal * (narrow + share * (wide - narrow));
+  // How much wider than a normal law's, between the levels that are known (in the normal law's own deviations).
+  const { at68, at80, at95 } = quantiles;
+  const wide = at95 / NORMAL.at95;
+  const narrow = at68 / NORMAL.at68;
+  if (at80 === undefined) return normal * between(NORMAL.at68, narrow, NORMAL.at95, wide, normal);
+  const middle = at80 / NORMAL.at80;
+  return normal < NORMAL.at80
+    ? normal * between(NORMAL.at68, narrow, NORMAL.at80, middle, normal)
+    : normal * between(NORMAL.at80, middle, NORMAL.at95, wide, normal);
+}
+
+/** On the straight line from (x0, y0) to (x1, y1), and at its ends beyond them. */
+function between(x0: number, y0: number, x1: number, y1: number, x: number): number {
+  return y0 + Math.min(1, Math.max(0, (x - x0) / (x1 - x0))) * (y1 - y0);
 }
 
 let lastLevel = 0.95;
-let lastQuantile = 1.959963984540054;
+let lastQuantile = NORMAL.at95;
 
 /** z with P(|N(0, 1)| ≤ z) = level. The last level is remembered: a run asks for one. */
 export function normalQuantile(level: number): number {

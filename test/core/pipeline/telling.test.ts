@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Estimate } from '../../../src/core/contracts/index.js';
 import { bareTime, inverseNormal, normalQuantile, timeWith } from '../../../src/core/pipeline/telling.js';
 import { anyEstimate, finite } from '../../support/arbitrary.js';
 import { at, believed } from '../../support/estimation.js';
@@ -53,6 +54,27 @@ describe('what is told', () => {
     expect(told.uncertainty).toBeCloseTo(5e-3, 7);
     expect(told.maxError).toBeCloseTo(0.03, 12);
     expect(timeWith(estimate, { wall: 900, counter: 200 }, 'wall', 0.25, 0.95)).toMatchObject({ time: 900.25 });
+  });
+
+  test('has intervals as wide as the estimate says at the levels that it knows, and between them what lies between', () => {
+    const width = (quantiles: NonNullable<Estimate['quantiles']>, level: number) =>
+      timeWith({ ...believed(0, 0), p00: 1, p01: 0, p11: 0, quantiles }, at(0), 'counter', 0, level).uncertainty!;
+    const known = { at68: 1.2, at80: 1.4, at95: 3 };
+    for (const [level, half] of [
+      [0.68, 1.2],
+      [0.8, 1.4],
+      [0.95, 3],
+    ] as const) {
+      expect(width(known, level)).toBeCloseTo(half, 6);
+    }
+    const levels = [0.3, 0.5, 0.68, 0.75, 0.8, 0.9, 0.95, 0.99];
+    const halves = levels.map(level => width(known, level));
+    expect(halves).toEqual([...halves].sort((a, b) => a - b));
+    // Beyond what is known, as much wider than the normal law as there.
+    expect(width(known, 0.5)).toBeCloseTo((1.2 / 0.99446) * 0.67449, 4);
+    expect(width(known, 0.99)).toBeCloseTo((3 / 1.95996) * 2.57583, 4);
+    // Without a size at 80 %: on the line between the two others.
+    expect(width({ at68: 1.2, at95: 3 }, 0.8)).toBeCloseTo(1.28155 * (1.20669 + 0.29735 * (1.53064 - 1.20669)), 4);
   });
 
   test('has bounds that never shrink as the estimate grows old, whatever its covariance', () => {
