@@ -9,6 +9,8 @@ import {
   type ClockReading,
   type ExchangeRecord,
   type MachineClock,
+  type ModelTotals,
+  type Predictor,
   type RecordedTruth,
   type Recording,
   type RunInfo,
@@ -121,6 +123,12 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   let report: (part: string, what: string) => void = (part, what) => void early.push([part, what]);
   const keeper = new Keeper(inputs.kept, (part, what) => report(part, what));
   let open: Open = (_kind, made) => made;
+  const askers: { readonly part: string; readonly predictor: Predictor }[] = [];
+  const models = (): readonly ModelTotals[] =>
+    askers.flatMap(({ part, predictor }) => {
+      const use = predictor.modelUse?.();
+      return use === undefined ? [] : [{ part, ...use }];
+    });
   const make = maker(
     root,
     scenario.seed,
@@ -128,6 +136,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     dirname(inputs.file),
     (part, what) => report(part, what),
     (kind, made, chosen, part) => {
+      if ('modelUse' in made) askers.push({ part, predictor: made as Predictor });
       const opened = open(kind, made, chosen.use, part);
       keeper.open(kind, opened, chosen, part);
       return opened;
@@ -188,7 +197,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     const reading = seconds === 0 ? from : { wall: from.wall + seconds, counter: from.counter + seconds };
     return { pipeline: name, reading, told: pipeline.tell(reading), estimate: pipeline.estimate };
   };
-  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead };
+  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead, models };
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
@@ -316,6 +325,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     world: stage.view.kind,
     interrupted: !finished,
     exchanges,
+    models: models(),
     pipelines: results,
     expectations: judge(scenario.expectations, results),
   };
