@@ -134,12 +134,20 @@ export class LearnedPredictor implements Predictor {
     }
   }
 
+  async check(): Promise<void> {
+    await this.openFit();
+  }
+
+  private async openFit(): Promise<OpenModel> {
+    const open = await this.model.open();
+    const problem = unfit(open.card);
+    if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
+    return open;
+  }
+
   private async openModel(): Promise<OpenModel | undefined> {
     try {
-      const open = await this.model.open();
-      const problem = unfit(open.card);
-      if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
-      return open;
+      return await this.openFit();
     } catch (error) {
       this.report(`the model cannot be used, the classical estimator answers: ${firstLine(error)}`);
       return undefined;
