@@ -16,6 +16,11 @@ export interface Predictor extends Stateful {
   /** For state of its own: UTC has leapt, so every offset measured or believed before counts `by` seconds more. */
   leap?(by: number): void;
   /**
+   * Emits when there is something new to say though nothing has been measured: an answer that took its time has come.
+   * The predictor is then asked again, where its word is what is told.
+   */
+  readonly revised?: Observable<unknown> | undefined;
+  /**
    * Gets ready: loads a model, say. Until that has ended (or for ever, if it fails) the predictor is not asked, and the
    * pipeline tells from its measurements. An observable may take time on the world's scheduler.
    */

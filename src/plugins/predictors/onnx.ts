@@ -1,4 +1,5 @@
 import { inject } from 'inversify';
+import { Subject } from 'rxjs';
 import { z } from 'zod';
 import {
   type ClockReading,
@@ -42,7 +43,7 @@ const SAME = 3;
  * Forecasts by a trained model: the last measurements are detrended in double precision, resampled as the model's card
  * wants them, normalised and asked with; the forecast (median or mean, and a deviation from its quantiles) is followed
  * between its steps. One question for each measurement, however often it is asked for the time. With a `latency` an answer
- * comes into force when the time is next asked for: with the next measurement or, sooner, with the pipeline's `predictEvery`.
+ * comes into force that much later; until then what was told goes on.
  *
  * A forecast that is late, not finite, has crossing quantiles, or is bit for bit the same as to other questions is
  * counted, reported (the first, the tenth, the hundredth, …) and dropped: there is no answer, and the next in a
@@ -59,6 +60,7 @@ const SAME = 3;
   example: { card: 'model.json' },
 })
 export class OnnxPredictor implements Predictor {
+  readonly revised = new Subject<void>();
   private readonly model: Model;
   private open: OpenModel | undefined;
   private card: ForecastCard | undefined;
@@ -101,8 +103,8 @@ export class OnnxPredictor implements Predictor {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
     const measurement = history.measurements.at(-1);
     if (this.open === undefined || measurement === undefined) return undefined;
-    this.advance(timeOn(history.axis, at));
-    if (measurement !== this.asked) this.ask(history, measurement, at);
+    this.advance();
+    if (measurement !== this.asked) this.ask(history, measurement);
     const answer = (): Estimate | undefined => this.answer(history, at);
     // In real time nobody waits here: what is in force answers until the new forecast has come, while it is good.
     if (this.pending === undefined || (this.world.kind === 'real' && this.current !== undefined)) return answer();
@@ -115,8 +117,8 @@ export class OnnxPredictor implements Predictor {
     this.residuals.clear();
   }
 
-  private ask(history: History, measurement: Measurement, at: ClockReading): void {
-    const { axis, measurements } = history;
+  private ask({ axis, measurements }: History, measurement: Measurement): void {
+    const { scheduler, kind } = this.world;
     const card = this.card!;
     this.asked = measurement;
     if (this.current !== undefined) this.residuals.score(this.current.forecast, measurement, axis);
@@ -126,7 +128,8 @@ export class OnnxPredictor implements Predictor {
       return;
     }
     this.silence = undefined;
-    const ready = timeOn(axis, at) + (this.world.kind === 'real' ? 0 : this.options.latency);
+    const latency = kind === 'real' ? 0 : this.options.latency;
+    const ready = scheduler.time + latency;
     const feeds = feedsOf(context, card);
     const question = feeds[card.inputs.find(({ role }) => role === 'values')!.name]!.data.join();
     const asking = this.open!.run(feeds).then(
@@ -140,7 +143,8 @@ export class OnnxPredictor implements Predictor {
           return this.drop('constant');
         }
         this.coming = [...this.coming, { forecast, ready, measurement }];
-        if (ready <= timeOn(axis, at)) this.advance(ready);
+        if (latency > 0) scheduler.at(ready, () => this.revised.next());
+        else this.advance();
         return undefined;
       },
       error => this.drop(`failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`),
@@ -158,7 +162,8 @@ export class OnnxPredictor implements Predictor {
   };
 
   /** The newest answer that is ready comes into force; one that older questions get later does not. */
-  private advance(now: number): void {
+  private advance(): void {
+    const now = this.world.scheduler.time;
     for (const answer of this.coming) {
       if (answer.ready <= now && answer.ready >= (this.current?.ready ?? Number.NEGATIVE_INFINITY))
         this.current = answer;
@@ -167,7 +172,6 @@ export class OnnxPredictor implements Predictor {
   }
 
   private answer({ axis }: History, at: ClockReading): Estimate | undefined {
-    this.advance(timeOn(axis, at));
     if (this.current === undefined) return undefined;
     const { forecast, measurement } = this.current;
     if (timeOn(axis, at) > forecast.times.at(-1)!) return undefined;
@@ -199,7 +203,7 @@ export class OnnxPredictor implements Predictor {
 
 interface Answer {
   readonly forecast: Forecast;
-  /** Local time from which it may be told. */
+  /** By the scheduler: from when it may be told. */
   readonly ready: number;
   /** The last measurement that it knew. */
   readonly measurement: Measurement;

@@ -65,13 +65,15 @@ describe('a forecasting model in a pipeline', () => {
   });
 
   test.each([
-    ['with the next measurement', undefined, '2 min', 120, 64],
-    ['with the next prediction', '5 s', '20 s', 20, 5],
-    ['though newer questions are asked meanwhile', '5 s', '150 s', 150, 5],
-  ])('answers when its latency is over: %s', async (_, predictEvery, latency, delay, every) => {
+    ['between two measurements', undefined, '20 s', 20, (one: object) => one],
+    ['in a fallback order', undefined, '20 s', 20, (one: object) => ({ use: 'fallback', order: [one] })],
+    ['between two predictions', '50 s', '20 s', 20, (one: object) => one],
+    ['though newer questions are asked meanwhile', '5 s', '150 s', 150, (one: object) => one],
+  ])('answers when its latency is over: %s', async (_, predictEvery, latency, delay, asked) => {
     // A period of its own: the horizon after a burst would be shorter than the latency.
     const card = changed('irregular', one => Object.assign(one, { sampling: { mode: 'irregular', period: 64 } }));
-    const plain = world({ prompt: { use: 'onnx', card }, late: { use: 'onnx', card, latency } }, EXPONENTIAL, '1 h');
+    const predictors = { prompt: asked({ use: 'onnx', card }), late: asked({ use: 'onnx', card, latency }) };
+    const plain = world(predictors, EXPONENTIAL, '1 h');
     const pipelines = plain.pipelines.map(one => ({ ...one, ...(predictEvery && { predictEvery }) }));
     const { samples } = await runYaml({ ...plain, warmup: 0, pipelines }, 1);
     const told = (name: string) =>
@@ -79,11 +81,20 @@ describe('a forecasting model in a pipeline', () => {
     const [prompt, late] = [told('prompt'), told('late')];
     const after = late[0]!.t - prompt[0]!.t;
     expect(after).toBeGreaterThanOrEqual(delay - 1);
-    expect(after).toBeLessThanOrEqual(delay + every + 1);
+    expect(after).toBeLessThanOrEqual(delay + 1);
     // From then on there is always an answer, and newer ones replace it.
     expect(late).toHaveLength(prompt.length - after);
     const lines = new Set(late.map(({ estimate }) => estimate!.drift));
     expect(lines.size).toBeGreaterThan(40);
+  });
+
+  test('that answers late leaves the word to a corrector that has one', async () => {
+    const plain = world({ late: model('irregular', { latency: '20 s' }) }, EXPONENTIAL, '1 h');
+    const pipelines = plain.pipelines.map(one => ({ ...one, corrector: 'ensemble' }));
+    const { samples } = await runYaml({ ...plain, warmup: 0, pipelines }, 1);
+    const told = samples.filter(({ pipeline, t }) => pipeline === 'late' && t > 60);
+    expect(told.length).toBeGreaterThan(3000);
+    expect(new Set(told.map(({ estimate }) => estimate?.by))).toEqual(new Set(['ensemble']));
   });
 
   test.each([
