@@ -74,6 +74,11 @@ describe('escapement model', () => {
     expect(blocked.stderr).toMatch(
       /^escapement: onnxruntime-node: cannot be loaded here: no binding for this platform \(.*npm install onnxruntime-node/,
     );
+    const valid = await escapement(['validate', 'scenarios/bring-your-own-model.yaml'], env);
+    expect(valid).toMatchObject({ code: 0, stderr: '' });
+    expect(valid.stdout).toMatch(
+      /: valid\n {2}warning: .* pipelines\[\d\]\.predictor\.order\[0\]: onnxruntime-node: cannot be loaded here: .*\n$/,
+    );
     const run = await escapement(['run', 'scenarios/bring-your-own-model.yaml', '--json'], env);
     // Its expectations may break without the model; nothing else does.
     expect(run.code).not.toBe(2);

@@ -28,4 +28,9 @@ export interface Predictor extends Stateful {
    * pipeline tells from its measurements. An observable may take time on the world's scheduler.
    */
   readonly load?: (() => PromiseLike<unknown> | Observable<unknown>) | undefined;
+  /**
+   * For `escapement validate`, which runs nothing: opens what it would load, and rejects with an `InputError` that says
+   * what is wrong with it (an `UnavailableError` where this machine cannot tell).
+   */
+  check?(): PromiseLike<void>;
 }

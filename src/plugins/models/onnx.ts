@@ -14,7 +14,7 @@ import {
   type Tensors,
   World,
 } from '../../core/contracts/index.js';
-import { InputError } from '../../core/errors.js';
+import { InputError, UnavailableError } from '../../core/errors.js';
 import {
   checkLengths,
   type Declared,
@@ -367,7 +367,7 @@ async function runtime(): Promise<Ort> {
   try {
     return await import('onnxruntime-node');
   } catch (error) {
-    throw new InputError(
+    throw new UnavailableError(
       'onnxruntime-node',
       `cannot be loaded here: ${firstLine(error)}`,
       'models need it, everything else works without: npm install onnxruntime-node --onnxruntime-node-install=skip',

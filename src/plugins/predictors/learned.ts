@@ -195,11 +195,20 @@ export class LearnedPredictor implements Predictor {
     }
   }
 
+  async check(): Promise<void> {
+    await this.openFit();
+  }
+
+  private async openFit(): Promise<OpenModel> {
+    const open = await this.model.open();
+    const problem = unfit(open.card);
+    if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
+    return open;
+  }
+
   private async openModel(): Promise<OpenModel | undefined> {
     try {
-      const open = await this.model.open();
-      const problem = unfit(open.card);
-      if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
+      const open = await this.openFit();
       this.open = open;
       return open;
     } catch (error) {

@@ -101,6 +101,10 @@ export class OnnxPredictor implements Predictor {
     this.report(`model '${open.card.id}' runs ${open.where}`);
   };
 
+  check(): Promise<void> {
+    return this.load();
+  }
+
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
     const measurement = history.measurements.at(-1);
     if (this.open === undefined || measurement === undefined) return undefined;
