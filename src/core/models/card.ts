@@ -149,14 +149,17 @@ const CorrectionCard = z.strictObject({
 export const ModelCard = z.discriminatedUnion('task', [ForecastCard, CorrectionCard]);
 export type ModelCard = z.output<typeof ModelCard>;
 
-/** Reads a card. `place` names its file in what is wrong with it. */
-export function parseCard(text: string, place: string): ModelCard {
-  let raw: unknown;
+export function parseJson(text: string, place: string): unknown {
   try {
-    raw = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new InputError(place, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Reads a card. `place` names its file in what is wrong with it. */
+export function parseCard(text: string, place: string): ModelCard {
+  const raw = parseJson(text, place);
   const parsed = ModelCard.safeParse(raw);
   if (!parsed.success) throw cardError(parsed.error, raw, ModelCard, place);
   const card = parsed.data;
@@ -190,12 +193,7 @@ export function parseCard(text: string, place: string): ModelCard {
 }
 
 export function parseGolden(text: string, place: string): Golden {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(place, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const raw = parseJson(text, place);
   const parsed = Golden.safeParse(raw);
   if (!parsed.success) throw cardError(parsed.error, raw, Golden, place);
   return parsed.data;

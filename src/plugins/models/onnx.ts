@@ -97,7 +97,11 @@ export class OnnxModel implements Model {
 
 /** Loads a card and its model, and compares one with the other. */
 export async function openCard(file: string, worker?: boolean, limits?: Limits): Promise<OpenModel> {
-  const text = read(file, 'utf8');
+  return openCardText(read(file, 'utf8'), file, worker, limits);
+}
+
+/** The same for what is to stand in the file. */
+export async function openCardText(text: string, file: string, worker?: boolean, limits?: Limits): Promise<OpenModel> {
   const card = parseCard(text, file);
   const modelFile = resolve(dirname(file), card.file);
   const bytes = read(modelFile);
@@ -595,8 +599,17 @@ class WorkerEngine implements Engine {
   }
 }
 
-/** For `escapement model`: a file that has no card yet, or one that is being drafted. */
-export async function openBare(modelFile: string) {
+export interface BareModel {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly opset: number | undefined;
+  readonly inputs: readonly Declared[];
+  readonly outputs: readonly Declared[];
+  run(inputs: Tensors, card: ModelCard): Promise<Tensors>;
+}
+
+/** For `escapement model`: a file that has no card yet, or one that is being written. */
+export async function openBare(modelFile: string): Promise<BareModel> {
   const bytes = read(modelFile);
   // Only names and types are asked of it: there is no card.
   const { session, ort } = await sessionFor(modelFile);
@@ -606,6 +619,6 @@ export async function openBare(modelFile: string) {
     opset: opsetOf(bytes),
     inputs: declaredBy(session.inputMetadata as readonly Metadata[]),
     outputs: declaredBy(session.outputMetadata as readonly Metadata[]),
-    run: (inputs: Tensors, card: ModelCard) => new InlineEngine(ort, session, card).run(inputs),
+    run: (inputs, card) => new InlineEngine(ort, session, card).run(inputs),
   };
 }
