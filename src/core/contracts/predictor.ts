@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { ClockReading } from './clock.js';
 import type { Estimate } from './estimate.js';
 import type { History } from './history.js';
+import type { ModelUse } from './model.js';
 import type { Stateful } from './state.js';
 
 /**
@@ -20,6 +21,8 @@ export interface Predictor extends Stateful {
    * The predictor is then asked again, where its word is what is told.
    */
   readonly revised?: Observable<unknown> | undefined;
+  /** For one that asks a trained model; undefined while there is none. */
+  modelUse?(): ModelUse | undefined;
   /**
    * Gets ready: loads a model, say. Until that has ended (or for ever, if it fails) the predictor is not asked, and the
    * pipeline tells from its measurements. An observable may take time on the world's scheduler.

@@ -9,6 +9,7 @@ import {
   type ClockReading,
   type ExchangeRecord,
   type MachineClock,
+  type ModelTotals,
   type Predictor,
   type RecordedTruth,
   type Recording,
@@ -119,7 +120,19 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   const early: (readonly [part: string, what: string])[] = [];
   let report: (part: string, what: string) => void = (part, what) => void early.push([part, what]);
-  const { make, keeper, stage, sources, pipelines } = assemble(inputs, (part, what) => report(part, what));
+  const askers: { readonly part: string; readonly predictor: Predictor }[] = [];
+  const models = (): readonly ModelTotals[] =>
+    askers.flatMap(({ part, predictor }) => {
+      const use = predictor.modelUse?.();
+      return use === undefined ? [] : [{ part, ...use }];
+    });
+  const { make, keeper, stage, sources, pipelines } = assemble(
+    inputs,
+    (part, what) => report(part, what),
+    (kind, one, _place, part) => {
+      if (kind === 'predictor') askers.push({ part, predictor: one as Predictor });
+    },
+  );
   for (const pipeline of pipelines) keeper.openPipeline(pipeline);
   keeper.report();
   const sinks = [
@@ -163,7 +176,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     const reading = seconds === 0 ? from : { wall: from.wall + seconds, counter: from.counter + seconds };
     return { pipeline: name, reading, told: pipeline.tell(reading), estimate: pipeline.estimate };
   };
-  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead };
+  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead, models };
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
@@ -291,6 +304,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     world: stage.view.kind,
     interrupted: !finished,
     exchanges,
+    models: models(),
     pipelines: results,
     expectations: judge(scenario.expectations, results),
   };
@@ -315,11 +329,11 @@ interface Assembly {
   readonly pipelines: readonly Pipeline[];
 }
 
-/** Makes what a scenario names. `made` is told of every plugin, with its place. */
+/** Makes what a scenario names. `made` is told of every plugin, with its place in the file and its part. */
 function assemble(
   inputs: RunInputs,
   report: (part: string, what: string) => void,
-  made: (kind: PluginKind, one: object, place: string) => void = () => {},
+  made: (kind: PluginKind, one: object, place: string, part: string) => void,
 ): Assembly {
   const { scenario, file } = inputs;
   const root = new Container();
@@ -332,7 +346,7 @@ function assemble(
     dirname(file),
     report,
     (kind, one, chosen, part, place) => {
-      made(kind, one, place);
+      made(kind, one, place, part);
       const opened = open(kind, one, chosen.use, part);
       keeper.open(kind, opened, chosen, part);
       return opened;

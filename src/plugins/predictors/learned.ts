@@ -7,15 +7,17 @@ import {
   type History,
   type Measurement,
   type Model,
+  type ModelUse,
   type OpenModel,
   type Predictor,
   World,
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { LEVELS, ROWS } from '../../core/learned/correction.js';
-import { LearnedEstimator, type Question, type Reason } from '../../core/learned/learned-estimator.js';
+import { LearnedEstimator, noAnswers, type Question, type Reason } from '../../core/learned/learned-estimator.js';
 import { FEATURES, GLOBALS, HORIZONS, LAYOUT, WINDOW } from '../../core/learned/residual-window.js';
 import type { ModelCard } from '../../core/models/card.js';
+import { useOf } from '../../core/models/use.js';
 import { propagate, shifted } from '../../core/pipeline/estimates.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -61,6 +63,7 @@ const Options = z.strictObject({
 export class LearnedPredictor implements Predictor {
   readonly revised = new Subject<void>();
   private readonly model: Model;
+  private open: OpenModel | undefined;
   private opening: Promise<OpenModel | undefined> | undefined;
   private estimator: LearnedEstimator | undefined;
   /** The last measurement taken, by its exchange: a leap second makes new measurements of old exchanges. */
@@ -70,9 +73,12 @@ export class LearnedPredictor implements Predictor {
   private pending: Promise<void> | undefined;
   /** The answer that a latency still holds back. */
   private coming: Coming | undefined;
-  private usable = false;
   private told: Reason | 'learned' | undefined;
-  private readonly failed = new Map<string, number>();
+  private readonly counts = noAnswers();
+  private unanswered = 0;
+  /** Answers that newer measurements have overtaken. */
+  private overtaken = 0;
+  private readonly dropped = new Map<string, number>();
 
   constructor(
     @inject(PluginOptions) private readonly options: z.output<typeof Options>,
@@ -93,6 +99,13 @@ export class LearnedPredictor implements Predictor {
     });
     this.pending = asking;
     return asking.then(answer);
+  }
+
+  modelUse(): ModelUse | undefined {
+    if (this.open === undefined) return undefined;
+    const use = useOf(this.open, this.dropped);
+    const told = Object.fromEntries(Object.entries(this.counts).filter(([, count]) => count > 0));
+    return { ...use, late: use.late + this.overtaken, told };
   }
 
   leap(by: number): void {
@@ -122,7 +135,7 @@ export class LearnedPredictor implements Predictor {
     const last = news.at(-1);
     if (last === undefined) return undefined;
     this.newest = last.exchange;
-    this.estimator ??= new LearnedEstimator(axis, this.report, this.options.gate);
+    this.estimator ??= new LearnedEstimator(axis, this.report, this.options.gate, this.counts);
     let question: Question | undefined;
     for (const measurement of news) question = this.estimator.take(measurement) ?? question;
     if (question === undefined) return undefined;
@@ -147,9 +160,9 @@ export class LearnedPredictor implements Predictor {
           globals: { data: window.globals, dims: [1, GLOBALS] },
         });
         answer = outputs?.['quantiles']?.data as Float32Array | undefined;
-        if (outputs === undefined) this.count('no answer in time');
+        if (outputs === undefined) this.tellOf('no answer in time', ++this.unanswered);
       } catch (error) {
-        this.count(`failed: ${firstLine(error)}`);
+        this.drop(`failed: ${firstLine(error)}`);
       }
     }
     if (world.kind === 'real' || options.latency === 0 || open === undefined || window === undefined) {
@@ -172,11 +185,11 @@ export class LearnedPredictor implements Predictor {
   /** An answer to an older question than the last comes too late: it does not know what has been measured since. */
   private conclude(question: Question, answer: Float32Array | undefined): void {
     const late = question !== this.asked;
-    if (late) this.count('no answer before the next measurement');
+    if (late) this.tellOf('no answer before the next measurement', ++this.overtaken);
     const { estimate, by, problem } = this.estimator!.answer(question, late ? undefined : answer);
     if (!late) this.current = estimate;
-    if (problem !== undefined) this.count(`answer dropped, ${problem}`);
-    if (by !== this.told && this.usable) {
+    if (problem !== undefined) this.drop(problem);
+    if (by !== this.told && this.open !== undefined) {
       if (this.told !== undefined || by === 'learned') this.report(MEANS[by]);
       this.told = by;
     }
@@ -196,7 +209,7 @@ export class LearnedPredictor implements Predictor {
   private async openModel(): Promise<OpenModel | undefined> {
     try {
       const open = await this.openFit();
-      this.usable = true;
+      this.open = open;
       return open;
     } catch (error) {
       this.report(`the model cannot be used, the classical estimator answers: ${firstLine(error)}`);
@@ -204,10 +217,14 @@ export class LearnedPredictor implements Predictor {
     }
   }
 
+  private drop(why: string): void {
+    const times = (this.dropped.get(why) ?? 0) + 1;
+    this.dropped.set(why, times);
+    this.tellOf(`answer dropped, ${why}`, times);
+  }
+
   /** Reports the first, the tenth, the hundredth, … of a kind. */
-  private count(what: string): void {
-    const times = (this.failed.get(what) ?? 0) + 1;
-    this.failed.set(what, times);
+  private tellOf(what: string, times: number): void {
     if (Number.isInteger(Math.log10(times))) {
       this.report(`model: ${what}; the classical estimator answers (${times} so far)`);
     }

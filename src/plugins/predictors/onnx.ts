@@ -7,6 +7,7 @@ import {
   type History,
   type Measurement,
   type Model,
+  type ModelUse,
   type OpenModel,
   type Predictor,
   timeOn,
@@ -18,6 +19,7 @@ import { contextOf } from '../../core/models/context.js';
 import { feedsOf } from '../../core/models/feeds.js';
 import { estimateOf, type Forecast, forecastOf } from '../../core/models/forecast.js';
 import { ForecastResiduals } from '../../core/models/residuals.js';
+import { useOf } from '../../core/models/use.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory, Report } from '../../core/plugin/tokens.js';
 import { duration, time } from '../../core/quantity.js';
@@ -35,6 +37,9 @@ const Options = z.strictObject({
 
 /** Measurements that a context is cut from. */
 const SHOWN = 1024;
+
+/** No answer has come: later than its time limit, or newer questions were asked first. */
+const LATE = 'late';
 
 /** Answers that are bit for bit the same to different questions, before a model counts as stuck. */
 const SAME = 3;
@@ -111,6 +116,11 @@ export class OnnxPredictor implements Predictor {
     return this.pending.then(answer);
   }
 
+  modelUse(): ModelUse | undefined {
+    const refused = [...this.dropped].filter(([why]) => why !== LATE);
+    return this.open && useOf(this.open, refused);
+  }
+
   leap(by: number): void {
     this.current = this.current && shift(this.current, by);
     this.coming = this.coming.map(answer => shift(answer, by));
@@ -134,7 +144,7 @@ export class OnnxPredictor implements Predictor {
     const question = feeds[card.inputs.find(({ role }) => role === 'values')!.name]!.data.join();
     const asking = this.open!.run(feeds).then(
       outputs => {
-        if (outputs === undefined) return this.drop('late');
+        if (outputs === undefined) return this.drop(LATE);
         const wrong = card.outputs.map(output => misshapen(output, outputs[output.name]!.dims)).find(Boolean);
         if (wrong !== undefined) return this.drop(`misshapen: ${wrong}`);
         const forecast = forecastOf(outputs, context, card);

@@ -116,6 +116,17 @@ describe('the learned predictor', () => {
       sameOffsets(run);
       expect(toldBy(run, 'learned').at(-1)!.by).not.toBe('learned');
       expect(whys(run)).toMatch(why);
+      const [use] = run.summary.models;
+      const dropped = use!.dropped[/dropped, (.*?);/.exec(why.source)![1]!]!;
+      const { learned = 0, 'few-measurements': few, ...instead } = use!.told!;
+      expect(instead).toEqual({ 'absurd-answer': dropped });
+      expect(use).toMatchObject({
+        part: 'pipelines/learned/predictor',
+        model: name,
+        asked: learned + dropped,
+        late: 0,
+      });
+      expect(few).toBe(3);
     });
   });
 
@@ -142,6 +153,8 @@ describe('the learned predictor', () => {
           world: {
             clock: { use: 'oscillator', frequencyError: '20 ppm', wander: 1e-9 },
             servers: [{ name: 'wan', delay: '10 ms', jitter: { use: 'exponential', mean: '1 ms' } }],
+            // Where there are faults, they may have a hand in the predictors.
+            faults: [{ use: 'clock-step', at: '30 min', by: '1 ms' }],
           },
           sources: { ntp: { use: 'ntp', servers: ['wan'], poller: { use: 'fixed', interval: `${POLL} s` } } },
           pipelines: [
@@ -194,6 +207,9 @@ describe('the learned predictor', () => {
       for (const { late, classical } of seconds(run90)) {
         expect(late).toMatchObject({ by: 'ensemble', offset: expect.closeTo(classical.offset, 12) });
       }
+      const [, late] = run90.summary.models;
+      // The last question's answer has not come into force when the run ends.
+      expect(late).toMatchObject({ late: late!.asked - 1, told: { 'no-answer': late!.asked - 1 } });
       expect(whys(run90)).toMatch(
         'model: no answer before the next measurement; the classical estimator answers (10 so far)',
       );
@@ -213,6 +229,8 @@ describe('the learned predictor', () => {
       if (history.measurements.length === 60) expect(performance.now() - begun).toBeLessThan(1000);
     }
     expect(reports.join('\n')).toMatch('no answer in time; the classical estimator answers (1 so far)');
+    const { late, told, asked } = predictor.modelUse!()!;
+    expect({ late, told }).toEqual({ late: asked, told: { 'no-answer': asked } });
   });
 });
 

@@ -104,6 +104,13 @@ describe('a forecasting model in a pipeline', () => {
   ])('%s: wrong answers are counted and dropped, and the next in the order answers', async (name, message) => {
     const { summary, events, samples } = await runYaml(world({ pipeline: withFallback(name) }, EXPONENTIAL));
     expect(events.map(({ what }) => what).join('\n')).toMatch(message);
+    const [use] = summary.models;
+    expect(use).toMatchObject({ part: 'pipelines/pipeline/predictor/0-onnx', model: name, late: 0 });
+    const [, why] = /dropped, (.*) \(/.exec(message.source.replaceAll('\\', ''))!;
+    expect(Object.keys(use!.dropped)).toEqual([why]);
+    const said = events.flatMap(({ what }) => /dropped, .* \((\d+) so far/.exec(what)?.[1] ?? []);
+    expect(use!.dropped[why!]).toBeGreaterThanOrEqual(Number(said.at(-1)));
+    expect(use!.dropped[why!]).toBeLessThan(use!.asked);
     expect(summary.pipelines[1]!.error!.max).toBeLessThan(5e-3);
     expect(samples.some(({ estimate }) => estimate?.by === 'last-value')).toBe(true);
   });
