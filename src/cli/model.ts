@@ -43,13 +43,16 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
   const likes = signatures.filter(({ card }) => differenceFrom(card, bare.inputs, bare.outputs) === undefined);
   if (options.like === undefined) {
     if (options.json) {
-      const { sha256, bytes, inputs, outputs } = bare;
-      const report = { file, sha256, bytes, inputs, outputs, signatures: likes.map(({ name }) => name) };
+      const { sha256, bytes, files, inputs, outputs } = bare;
+      const report = { file, sha256, bytes, files, inputs, outputs, signatures: likes.map(({ name }) => name) };
       process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       return;
     }
+    const weights = bare.files.map(
+      ({ name, bytes, sha256 }) => `  keeps weights in ${name}: ${bytes} bytes, SHA-256 ${sha256}\n`,
+    );
     process.stdout.write(
-      `${file}: ${bare.bytes} bytes, SHA-256 ${bare.sha256}\n${listed('takes', bare.inputs)}${listed('gives', bare.outputs)}`,
+      `${file}: ${bare.bytes} bytes, SHA-256 ${bare.sha256}\n${weights.join('')}${listed('takes', bare.inputs)}${listed('gives', bare.outputs)}`,
     );
     process.stdout.write(
       likes.length > 0
@@ -74,7 +77,7 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
     id: options.id ?? basename(file, '.onnx'),
     task: 'forecast',
     file: relative(dirname(resolve(out)), resolve(file)),
-    sha256: bare.sha256,
+    ...hashesOf(bare),
     licence: options.licence ?? 'unknown',
     source: options.source ?? 'unknown',
     ...card,
@@ -112,9 +115,19 @@ async function goldenFor(bare: BareModel, card: ForecastCard, place: string): Pr
   return { inputs: plain(feeds), outputs: plain(outputs), tolerance: toleranceOf(outputs) };
 }
 
+/** What a card says of its model's bytes. */
+function hashesOf({ sha256, files }: BareModel) {
+  return { sha256, ...(files.length > 0 && { files: files.map(({ name, sha256 }) => ({ name, sha256 })) }) };
+}
+
 /** Writes into a card what can be computed; one that would not hold stays as it is. */
 async function fillCard(file: string): Promise<void> {
-  const { sha256: _sha256, golden: _golden, ...given } = parseJson(readText(file), file) as Record<string, unknown>;
+  const {
+    sha256: _sha256,
+    files: _files,
+    golden: _golden,
+    ...given
+  } = parseJson(readText(file), file) as Record<string, unknown>;
   // Stand in for what is not known yet, so that all the rest can be read.
   const card = parseCard(JSON.stringify({ ...given, sha256: '0'.repeat(64), golden: '-' }), file);
   if (card.task !== 'forecast') {
@@ -122,7 +135,7 @@ async function fillCard(file: string): Promise<void> {
   }
   const bare = await openBare(resolve(dirname(file), card.file));
   const filled = Object.entries({ ...given, ...(bare.opset !== undefined && { opset: bare.opset }) }).flatMap(entry =>
-    entry[0] === 'file' ? [entry, ['sha256', bare.sha256]] : [entry],
+    entry[0] === 'file' ? [entry, ...Object.entries(hashesOf(bare))] : [entry],
   );
   const golden = await goldenFor(bare, card, file);
   const text = `${compact({ ...Object.fromEntries(filled), golden })}\n`;

@@ -72,6 +72,16 @@ describe('escapement model', () => {
     expect(JSON.parse(readFileSync(file, 'utf8')).golden.outputs).not.toEqual(golden.outputs);
   });
 
+  test('fills in the files in which a model keeps its weights', async () => {
+    const file = changed('external', (card: Raw) => {
+      delete card.files;
+    });
+    expect((await escapement(['model', file])).stderr).toMatch(/files: expected 'external\.onnx_data' among them/);
+    expect(await escapement(['model', file, '--fill'])).toMatchObject({ code: 0, stderr: '' });
+    const written = JSON.parse(readFileSync(file, 'utf8'));
+    expect(written).toEqual(JSON.parse(readFileSync(fixture('external.json'), 'utf8')));
+  });
+
   test.each([
     [
       'a mistake in the card',

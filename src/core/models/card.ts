@@ -67,11 +67,17 @@ const Golden = z.strictObject({
 });
 export type Golden = z.output<typeof Golden>;
 
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case');
+
 const Common = {
   schema: z.literal(SCHEMA),
   id: z.string().min(1),
   file: z.string().min(1).meta({ description: 'Relative to the card.' }),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case'),
+  sha256: Sha256,
+  files: z
+    .array(z.strictObject({ name: z.string().min(1), sha256: Sha256 }))
+    .default([])
+    .meta({ description: 'Those beside the model in which it keeps weights, by the names that it gives them.' }),
   licence: z.string().min(1),
   source: z.string().min(1).meta({ description: 'Who made it, and from what.' }),
   tried: z.boolean().meta({ description: 'Whether real weights of this signature have been run with this card.' }),
