@@ -1,4 +1,4 @@
-import { InferenceSession } from 'onnxruntime-node';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
 import { describe, expect, test, vi } from 'vitest';
 import { changed, fixture } from '../../support/models.js';
 import { runYaml } from '../../support/run-yaml.js';
@@ -47,9 +47,9 @@ describe('a forecasting model in a pipeline', () => {
   test('is run once for all pipelines side by side, which tell what each tells alone', async () => {
     // The first run also loads and checks the model.
     const alone = await runYaml(world({ one: model('n-hits') }, EXPONENTIAL));
-    const run = vi.spyOn(InferenceSession.prototype, 'run');
-    const rows = (): readonly number[] =>
-      run.mock.calls.map(([feeds]) => (feeds['insample_y'] as { readonly dims: readonly number[] }).dims[0]!);
+    const session = await InferenceSession.create(fixture('n-hits.onnx'));
+    const run = vi.spyOn(Object.getPrototypeOf(session) as InferenceSession, 'run');
+    const rows = (): readonly number[] => run.mock.calls.map(([feeds]) => (feeds['insample_y'] as Tensor).dims[0]!);
     try {
       await runYaml(world({ one: model('n-hits') }, EXPONENTIAL));
       const once = rows();
@@ -60,7 +60,12 @@ describe('a forecasting model in a pipeline', () => {
       expect(rows()).toEqual(once.map(() => 2));
       run.mockClear();
       // Among others that answer at once, one behind a fallback order.
-      const more = { plain: 'theil-sen', one: model('n-hits'), two: model('n-hits'), three: withFallback('n-hits') };
+      const more = {
+        plain: { use: 'theil-sen' },
+        one: model('n-hits'),
+        two: model('n-hits'),
+        three: withFallback('n-hits'),
+      };
       const three = await runYaml(world(more, EXPONENTIAL));
       expect(rows()).toEqual(once.map(() => 3));
       const told = ({ samples }: typeof alone, name: string) =>
