@@ -60,7 +60,7 @@ class Graph:
         a, b = (z[:, None], root[None, :]) if layout == "QT" else (root[:, None], z[None, :])
         return self.op("Mul", self.constant(a[None]), self.constant(b[None]))
 
-    def save(self, path, inputs, outputs, opset=17):
+    def save(self, path, inputs, outputs, opset=17, beside=None):
         for name, internal, _dtype, _shape in outputs:
             self.nodes.append(h.make_node("Identity", [internal], [name]))
         graph = h.make_graph(
@@ -72,7 +72,11 @@ class Graph:
         )
         model = h.make_model(graph, opset_imports=[h.make_opsetid("", opset)], producer_name="tiny_models.py")
         model.ir_version = 8
-        onnx.save(model, path)
+        if beside is None:
+            onnx.save(model, path)
+        else:
+            # As a model of over 2 GB has to, but for the axes, which the runtime wants to see in the graph.
+            onnx.save_model(model, path, save_as_external_data=True, location=beside, size_threshold=60)
 
 
 def not_nan(g, values):
@@ -137,12 +141,12 @@ def ttm(path):
     g.save(path, inputs, [("prediction_outputs", out, T.FLOAT, ["b", 96, 1])])
 
 
-def n_hits(path):
+def n_hits(path, beside=None):
     g = Graph()
     mean, deviation = g.moments("insample_y", "insample_mask")
     out = g.spread(mean, deviation, g.widening(12, [0.1, 0.5, 0.9], "TQ"), 1)
     inputs = [("insample_y", T.FLOAT, ["b", 60]), ("insample_mask", T.FLOAT, ["b", 60])]
-    g.save(path, inputs, [("forecast", out, T.FLOAT, ["b", 12, 3])])
+    g.save(path, inputs, [("forecast", out, T.FLOAT, ["b", 12, 3])], beside=beside)
 
 
 def irregular(path):
@@ -230,5 +234,6 @@ if __name__ == "__main__":
     timesfm_25(f"{folder}/timesfm-2.5.onnx")
     ttm(f"{folder}/ttm.onnx")
     n_hits(f"{folder}/n-hits.onnx")
+    n_hits(f"{folder}/external.onnx", "external.onnx_data")
     irregular(f"{folder}/irregular.onnx")
     wrong(folder)

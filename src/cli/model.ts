@@ -3,10 +3,17 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Tensors } from '../core/contracts/index.js';
 import { InputError, unknownName } from '../core/errors.js';
-import { type Declared, differenceFrom, type ForecastCard, parseCard } from '../core/models/card.js';
+import {
+  type Declared,
+  differenceFrom,
+  type ForecastCard,
+  type Golden,
+  parseCard,
+  parseJson,
+} from '../core/models/card.js';
 import { exampleOf, feedsOf } from '../core/models/feeds.js';
 import { formatTime } from '../core/quantity.js';
-import { cardFile, goldenOf, openBare, openCard } from '../plugins/models/onnx.js';
+import { type BareModel, cardFile, goldenOf, openBare, openCard, openCardText } from '../plugins/models/onnx.js';
 import { readText, writeOutput } from './scenario-files.js';
 
 export interface ModelOptions {
@@ -15,6 +22,7 @@ export interface ModelOptions {
   readonly id?: string;
   readonly licence?: string;
   readonly source?: string;
+  readonly fill?: boolean;
   readonly json?: boolean;
 }
 
@@ -29,18 +37,22 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
   if (file.endsWith('.json')) return checkCard(file, options);
   const shipped = cardFile(file, '.');
   if (shipped.endsWith('.json')) return checkCard(relative('.', shipped), options);
+  if (options.fill) throw new InputError('--fill', `expected a card (.json), found the model ${file}`);
   const bare = await openBare(file);
   const signatures = readSignatures(bare);
   const likes = signatures.filter(({ card }) => differenceFrom(card, bare.inputs, bare.outputs) === undefined);
   if (options.like === undefined) {
     if (options.json) {
-      const { sha256, bytes, inputs, outputs } = bare;
-      const report = { file, sha256, bytes, inputs, outputs, signatures: likes.map(({ name }) => name) };
+      const { sha256, bytes, files, inputs, outputs } = bare;
+      const report = { file, sha256, bytes, files, inputs, outputs, signatures: likes.map(({ name }) => name) };
       process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       return;
     }
+    const weights = bare.files.map(
+      ({ name, bytes, sha256 }) => `  keeps weights in ${name}: ${bytes} bytes, SHA-256 ${sha256}\n`,
+    );
     process.stdout.write(
-      `${file}: ${bare.bytes} bytes, SHA-256 ${bare.sha256}\n${listed('takes', bare.inputs)}${listed('gives', bare.outputs)}`,
+      `${file}: ${bare.bytes} bytes, SHA-256 ${bare.sha256}\n${weights.join('')}${listed('takes', bare.inputs)}${listed('gives', bare.outputs)}`,
     );
     process.stdout.write(
       likes.length > 0
@@ -58,35 +70,21 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
       signatures.map(({ name }) => name),
     );
   }
-  const difference = differenceFrom(signature.card, bare.inputs, bare.outputs);
-  if (difference !== undefined) {
-    throw new InputError(`${file}, as ${options.like}: ${difference.path}`, difference.problem);
-  }
   const out = options.out ?? `${file.replace(/\.onnx$/, '')}.json`;
-  const feeds = feedsOf(exampleOf(signature.card)!, signature.card);
-  const outputs = await bare.run(feeds, signature.card).catch(error => {
-    const [why] = String(error instanceof Error ? error.message : error).split('\n');
-    throw new InputError(`${file}, as ${options.like}`, `the model cannot be run on an example: ${why}`);
-  });
-  for (const [name, { data }] of Object.entries(outputs)) {
-    const bad = Array.from(data as Float32Array, Number).findIndex(value => !Number.isFinite(value));
-    if (bad < 0) continue;
-    throw new InputError(`${file}, as ${options.like}: ${name}[${bad}]`, `golden output is not finite: ${data[bad]}`);
-  }
   const { schema: _schema, ...card } = signature.raw;
   const drafted = {
     schema: 'escapement-model/1',
     id: options.id ?? basename(file, '.onnx'),
     task: 'forecast',
     file: relative(dirname(resolve(out)), resolve(file)),
-    sha256: bare.sha256,
+    ...hashesOf(bare),
     licence: options.licence ?? 'unknown',
     source: options.source ?? 'unknown',
     ...card,
     // Nobody has seen it answer yet.
     tried: false,
     ...(bare.opset !== undefined && { opset: bare.opset }),
-    golden: { inputs: plain(feeds), outputs: plain(outputs), tolerance: toleranceOf(outputs) },
+    golden: await goldenFor(bare, signature.card, `${file}, as ${options.like}`),
   };
   const text = `${compact(drafted)}\n`;
   parseCard(text, out);
@@ -96,9 +94,65 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
   );
 }
 
+/** What a model answers to a plausible series: the golden pair of its card. `place` names the card in what is wrong. */
+async function goldenFor(bare: BareModel, card: ForecastCard, place: string): Promise<Golden> {
+  const difference = differenceFrom(card, bare.inputs, bare.outputs);
+  if (difference !== undefined) throw new InputError(`${place}: ${difference.path}`, difference.problem);
+  const example = exampleOf(card);
+  if (example === undefined) {
+    throw new InputError(`${place}: context`, 'expected that a plausible series can be shown, found nothing to show');
+  }
+  const feeds = feedsOf(example, card);
+  const outputs = await bare.run(feeds, card).catch(error => {
+    const [why] = String(error instanceof Error ? error.message : error).split('\n');
+    throw new InputError(place, `the model cannot be run on an example: ${why}`);
+  });
+  for (const [name, { data }] of Object.entries(outputs)) {
+    const bad = Array.from(data as Float32Array, Number).findIndex(value => !Number.isFinite(value));
+    if (bad < 0) continue;
+    throw new InputError(`${place}: ${name}[${bad}]`, `golden output is not finite: ${data[bad]}`);
+  }
+  return { inputs: plain(feeds), outputs: plain(outputs), tolerance: toleranceOf(outputs) };
+}
+
+/** What a card says of its model's bytes. */
+function hashesOf({ sha256, files }: BareModel) {
+  return { sha256, ...(files.length > 0 && { files: files.map(({ name, sha256 }) => ({ name, sha256 })) }) };
+}
+
+/** Writes into a card what can be computed; one that would not hold stays as it is. */
+async function fillCard(file: string): Promise<void> {
+  const {
+    sha256: _sha256,
+    files: _files,
+    golden: _golden,
+    ...given
+  } = parseJson(readText(file), file) as Record<string, unknown>;
+  // Stand in for what is not known yet, so that all the rest can be read.
+  const card = parseCard(JSON.stringify({ ...given, sha256: '0'.repeat(64), golden: '-' }), file);
+  if (card.task !== 'forecast') {
+    throw new InputError(`${file} task`, `--fill knows what to ask a model that forecasts, found '${card.task}'`);
+  }
+  const bare = await openBare(resolve(dirname(file), card.file));
+  const filled = Object.entries({ ...given, ...(bare.opset !== undefined && { opset: bare.opset }) }).flatMap(entry =>
+    entry[0] === 'file' ? [entry, ...Object.entries(hashesOf(bare))] : [entry],
+  );
+  const golden = await goldenFor(bare, card, file);
+  const text = `${compact({ ...Object.fromEntries(filled), golden })}\n`;
+  await openCardText(text, file);
+  writeOutput(file, text, file);
+}
+
 /** Loads a model as a run would, and says what it is and how long it takes. */
 async function checkCard(file: string, options: ModelOptions): Promise<void> {
-  if (options.like !== undefined) throw new InputError('--like', `expected a model (.onnx), found the card ${file}`);
+  for (const key of ['like', 'out', 'id', 'licence', 'source'] as const) {
+    if (options[key] !== undefined)
+      throw new InputError(`--${key}`, `expected a model (.onnx), found the card ${file}`);
+  }
+  if (options.fill) {
+    await fillCard(file);
+    if (!options.json) process.stdout.write(`${file}: filled in, with the SHA-256 of its model and a golden pair.\n`);
+  }
   const card = parseCard(readText(file), file);
   const open = await openCard(file);
   const golden = goldenOf(card, file);
@@ -178,12 +232,17 @@ function fitted(card: Record<string, unknown>, model: Shapes): Record<string, un
       });
       return { ...tensor, shape };
     });
-  const inputs = withLengths(card['inputs'] as readonly RawTensor[], model.inputs);
-  const outputs = withLengths(card['outputs'] as readonly RawTensor[], model.outputs);
+  const given = { inputs: card['inputs'] as readonly RawTensor[], outputs: card['outputs'] as readonly RawTensor[] };
+  const has = (tensors: readonly RawTensor[], declared: readonly Declared[]): boolean =>
+    tensors.every(tensor => declared.some(({ name }) => name === tensor.name));
+  // Another signature may have a name in common with it: half of the lengths would not go with the rest.
+  if (!has(given.inputs, model.inputs) || !has(given.outputs, model.outputs)) return card;
+  const inputs = withLengths(given.inputs, model.inputs);
+  const outputs = withLengths(given.outputs, model.outputs);
   const along = ({ layout, shape }: RawTensor): number | null => shape[layout.indexOf('time')] ?? null;
   const context = { ...(card['context'] as { min: number; max: number }) };
   const horizon = { ...(card['horizon'] as { steps: number }) };
-  const before = (card['inputs'] as readonly RawTensor[]).find(({ role }) => role === 'values');
+  const before = given.inputs.find(({ role }) => role === 'values');
   const values = inputs.find(({ role }) => role === 'values');
   if (before !== undefined && values !== undefined && along(values) !== null && along(values) !== along(before)) {
     context.max = along(values)!;
@@ -191,7 +250,7 @@ function fitted(card: Record<string, unknown>, model: Shapes): Record<string, un
   }
   for (const [i, output] of outputs.entries()) {
     const steps = along(output);
-    if (steps === null || steps === along((card['outputs'] as readonly RawTensor[])[i]!)) continue;
+    if (steps === null || steps === along(given.outputs[i]!)) continue;
     horizon.steps = steps - (output.skip ?? 0);
   }
   return { ...card, context, horizon, inputs, outputs };
@@ -210,7 +269,7 @@ function plain(tensors: Tensors) {
       name,
       // Seven digits are all that a float32 has.
       {
-        dims,
+        dims: [...dims],
         data: Array.from(data as Float32Array, value =>
           Number.isNaN(value) ? null : Number(Number(value).toPrecision(8)),
         ),

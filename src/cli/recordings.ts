@@ -49,18 +49,23 @@ export async function openRecording(
   external: readonly string[] = [],
 ): Promise<{ recording: Recording; truth?: RecordedTruth }> {
   const from = dirname(scenarioFile);
-  const { file, recording, truth } = await openTrace(
-    {
-      trace: resolve(from, world.trace),
-      truth: world.truth === undefined ? undefined : resolve(from, world.truth),
-      format: world.format,
-    },
-    external,
-  );
-  if (isOneWay(recording)) {
-    throw new InputError(file, 'holds one-way packets, which no pipeline can take', `escapement replay ${file}`);
+  try {
+    const { file, recording, truth } = await openTrace(
+      {
+        trace: resolve(from, world.trace),
+        truth: world.truth === undefined ? undefined : resolve(from, world.truth),
+        format: world.format,
+      },
+      external,
+    );
+    if (isOneWay(recording)) {
+      throw new InputError(file, 'holds one-way packets, which no pipeline can take', `escapement replay ${file}`);
+    }
+    return { recording, ...(truth && { truth }) };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${scenarioFile} world: ${error.place}`, error.problem, error.hint);
   }
-  return { recording, ...(truth && { truth }) };
 }
 
 /**

@@ -26,13 +26,13 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Writes a file that `--out` asks for. */
-export function writeOutput(file: string, content: string | Buffer): void {
+/** Writes a file that `--out` asks for, unless `place` says who does. */
+export function writeOutput(file: string, content: string | Buffer, place = `--out ${file}`): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, content);
   } catch (error) {
-    throw new InputError(`--out ${file}`, `cannot be written: ${reasonOf(error)}`);
+    throw new InputError(place, `cannot be written: ${reasonOf(error)}`);
   }
 }
 

@@ -1,4 +1,6 @@
 import { InputError } from '../core/errors.js';
+import { tryScenario } from '../core/experiment/run.js';
+import { openRecording } from './recordings.js';
 import { openScenario } from './scenario-files.js';
 
 /** `escapement validate`: every scenario's first problem, exit code 2 if there is any; warnings are no problem. */
@@ -9,8 +11,11 @@ export async function validate(
   const results: { file: string; valid: boolean; problem?: string; warnings: readonly string[] }[] = [];
   for (const file of files) {
     try {
-      const { warnings } = await openScenario(file, options.plugin);
-      results.push({ file, valid: true, warnings });
+      const { scenario, warnings } = await openScenario(file, options.plugin);
+      const { world } = scenario;
+      const recording = world.kind === 'replayed' ? await openRecording(world, file, options.plugin) : undefined;
+      const untried = await tryScenario({ scenario, file, ...recording });
+      results.push({ file, valid: true, warnings: [...warnings, ...untried] });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       results.push({ file, valid: false, problem: error.message, warnings: [] });

@@ -14,6 +14,9 @@ export class InputError extends Error {
   }
 }
 
+/** What this machine lacks (a runtime, say), so that the input could not be tried: it may be right all the same. */
+export class UnavailableError extends InputError {}
+
 /** What a plugin threw, told to people by the name of the part that it plays. An `InputError` says it itself. */
 export function thrownBy(part: string, error: unknown): InputError {
   if (error instanceof InputError) return error;

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Ended, escapement, filesIn, scratch, write } from '../support/escapement.js';
@@ -35,6 +35,9 @@ function expectRefusal({ status, stdout, stderr }: Ended, message: string | RegE
   expect(stdout).toBe('');
   expect(status).toBe(2);
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: a card as it stands in its file, to be spoilt.
+type Raw = any;
 
 describe('bad input', () => {
   test('a mistake in a scenario', () => {
@@ -129,6 +132,92 @@ describe('bad input', () => {
       '',
     ]);
     expect(escapement(['validate', good]).status).toBe(0);
+  });
+
+  const linear = (change: (card: Raw) => void): string => {
+    const card = JSON.parse(readFileSync('models/linear.json', 'utf8'));
+    copyFileSync('models/linear.onnx', join(folder, 'linear.onnx'));
+    change(card);
+    return JSON.stringify(card);
+  };
+
+  test.each([
+    [
+      'a recording',
+      'world: { kind: replayed, trace: none.csv }',
+      'world: FOLDER/none.csv: cannot be read: no such file',
+    ],
+    [
+      'delays that are not there',
+      'world: { servers: [{ name: a, out: { jitter: { use: empirical, file: none.csv } } }] }',
+      'world.servers[0].jitter: none.csv: cannot be read: no such file',
+    ],
+    [
+      'delays within a mixture that are no numbers',
+      'world: { servers: [{ name: a, jitter: { use: mixture, of: [{ weight: 1, law: { use: empirical, file: words.csv } }] } }] }',
+      "world.servers[0].jitter.of[0].law: words.csv:2: expected a number in column 1, found 'many'",
+    ],
+    [
+      'temperatures that are not there',
+      'world: { clock: { use: oscillator, parts: [{ use: temperature, ambient: [{ shape: csv, file: none.csv }] }] }, servers: [{ name: a }] }',
+      'world.clock.parts[0]: none.csv: cannot be read: no such file',
+    ],
+  ])('validate opens what a scenario names, as run does: %s', (_, world, message) => {
+    write(folder, 'words.csv', '1\nmany\n');
+    const file = write(folder, 'names.yaml', `name: x\nduration: 10 min\n${world}\n`);
+    const expected = `${file} ${message.replace('FOLDER', folder)}`;
+    const validated = escapement(['validate', file]);
+    expect(validated).toMatchObject({ status: 2, stderr: '' });
+    expect(validated.stdout).toContain(expected);
+    expectRefusal(escapement(['run', file, '--json']), validated.stdout.trimEnd());
+  });
+
+  test.each([
+    ['no card', undefined, 'onnx', /card\.json: cannot be read: no such file$/],
+    [
+      'a card with a mistake',
+      (card: Raw): unknown => delete card['opset'] && delete card['inputs'],
+      'onnx',
+      /card\.json inputs: /,
+    ],
+    [
+      'another file',
+      (card: Raw): unknown => (card['sha256'] = '0'.repeat(64)),
+      'onnx',
+      /expected the SHA-256 of its card/,
+    ],
+    [
+      'another signature',
+      (card: Raw): unknown => (card.inputs[1].name = 'mask'),
+      'onnx',
+      /inputs\[1\]\.name: the model has no 'mask'/,
+    ],
+    [
+      'another answer',
+      (card: Raw) => (card.golden.outputs.forecast.data[0] += 1),
+      'onnx',
+      /golden\.outputs\.forecast\[0\]: expected /,
+    ],
+    [
+      'a model of another kind',
+      () => {},
+      'learned',
+      /expected a model that corrects \(task 'correction'\), found 'forecast'$/,
+    ],
+  ] as const)('validate loads the models that a scenario names: %s', (_, change, use, message) => {
+    rmSync(join(folder, 'card.json'), { force: true });
+    if (change !== undefined) write(folder, 'card.json', linear(change as never));
+    const chosen =
+      use === 'onnx' ? '{ use: onnx, card: card.json }' : '{ use: learned, model: { use: onnx, card: card.json } }';
+    const text = SCENARIO.replace(
+      'corrector: CORRECTOR',
+      `predictor: { use: fallback, order: [theil-sen, ${chosen}] }, corrector: none`,
+    );
+    const file = write(folder, 'model.yaml', text);
+    const { status, stdout, stderr } = escapement(['validate', file]);
+    expect([status, stderr]).toEqual([2, '']);
+    expect(stdout).toMatch(/\.yaml pipelines\[0\]\.predictor\.order\[1\]: .*\n$/);
+    expect(stdout.trimEnd()).toMatch(message);
   });
 
   test('an unknown option of the command', () => {

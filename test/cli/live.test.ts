@@ -47,6 +47,16 @@ function wholeRows(path: string): number {
 }
 
 describe('escapement live against a server of ours', () => {
+  test.each([[[]], [['--quiet']]])('says at its end what has become of questions to a model %j', async more => {
+    const { code, stdout, stderr } = await escapement([
+      ...['live', '--server', server, '--interval', '200 ms', '--for', '3s', '--pipeline', 'learned', ...more],
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const [, asked] = /^pipelines\/learned\/predictor: model 'clock-gru', (\d+) questions, .*; told: /m.exec(stdout)!;
+    expect(Number(asked)).toBeGreaterThan(5);
+    expect(stdout.match(/model 'clock-gru', \d+ questions/g)).toHaveLength(1);
+  });
+
   test('tells the offset of each round and pipeline, then the table, and leaves the files of a finished run', async () => {
     const out = folder();
     const { code, stdout, stderr } = await escapement([

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { escapement } from '../support/cli.js';
-import { fixture } from '../support/models.js';
+import { changed, fixture } from '../support/models.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: a card as it stands in its file, to be spoilt.
+type Raw = any;
 
 const folder = mkdtempSync(join(tmpdir(), 'escapement-model-'));
 
@@ -17,6 +20,13 @@ describe('escapement model', () => {
     expect(card).toMatchObject({ context: { min: 32, max: 2048 }, horizon: { steps: 128 } });
     expect(card.outputs[0].shape).toEqual([null, 64, 128, 10]);
     expect((await escapement(['model', join(folder, 'timesfm-2.json')])).code).toBe(0);
+  });
+
+  test('knows a signature though another one has an input of the same name with another length', async () => {
+    const model = fixture('irregular.onnx');
+    const { stdout, stderr } = await escapement(['model', model]);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/has the signature of irregular:/);
   });
 
   test('says what a model takes, drafts a card for it, checks the card, and the card runs', async () => {
@@ -44,7 +54,75 @@ describe('escapement model', () => {
     expect(await escapement(['run', join(folder, 'scenario.yaml')])).toMatchObject({ code: 0, stderr: '' });
   });
 
+  test('fills a card that was written by hand, in place, and checks it', async () => {
+    copyFileSync(fixture('n-hits.onnx'), join(folder, 'hand.onnx'));
+    const file = join(folder, 'hand.json');
+    const { golden, sha256, opset, ...own } = JSON.parse(readFileSync(fixture('n-hits.json'), 'utf8'));
+    writeFileSync(file, JSON.stringify({ ...own, file: 'hand.onnx', golden: 'none yet' }));
+    const filled = await escapement(['model', file, '--fill']);
+    expect(filled).toMatchObject({ code: 0, stderr: '' });
+    expect(filled.stdout).toMatch(/hand\.json: filled in.*\n.*matches its card, its hash and its golden pair/);
+    const written = JSON.parse(readFileSync(file, 'utf8'));
+    expect(written).toEqual({ ...own, file: 'hand.onnx', sha256, opset, golden });
+    expect(Object.keys(written).indexOf('sha256')).toBe(Object.keys(written).indexOf('file') + 1);
+    // Another model behind the same card: what was filled in is replaced.
+    copyFileSync('models/linear.onnx', join(folder, 'hand.onnx'));
+    expect((await escapement(['model', file])).stderr).toMatch(/expected the SHA-256 of its card/);
+    expect((await escapement(['model', file, '--fill', '--json'])).code).toBe(0);
+    expect(JSON.parse(readFileSync(file, 'utf8')).golden.outputs).not.toEqual(golden.outputs);
+  });
+
+  test('fills in the files in which a model keeps its weights', async () => {
+    const file = changed('external', (card: Raw) => {
+      delete card.files;
+    });
+    expect((await escapement(['model', file])).stderr).toMatch(/files: expected 'external\.onnx_data' among them/);
+    expect(await escapement(['model', file, '--fill'])).toMatchObject({ code: 0, stderr: '' });
+    const written = JSON.parse(readFileSync(file, 'utf8'));
+    expect(written).toEqual(JSON.parse(readFileSync(fixture('external.json'), 'utf8')));
+  });
+
   test.each([
+    [
+      'a mistake in the card',
+      'n-hits',
+      (card: Raw): unknown => card.inputs.pop(),
+      / inputs: the model also wants 'insample_mask'/,
+    ],
+    [
+      'no model',
+      'n-hits',
+      (card: Raw): unknown => (card.file = 'gone.onnx'),
+      /gone\.onnx: cannot be read: no such file/,
+    ],
+    [
+      'a model with one answer to everything',
+      'constant',
+      () => {},
+      /: expected other forecasts for another series, found the same for both/,
+    ],
+    [
+      'a correction',
+      'correction-none',
+      () => {},
+      / task: --fill knows what to ask a model that forecasts, found 'correction'/,
+    ],
+  ] as const)('leaves a card as it was that would not hold: %s', async (_, name, change, message) => {
+    const file = changed(
+      name === 'constant' ? 'n-hits' : name,
+      card => void change(card),
+      () => readFileSync(fixture(`${name}.onnx`)),
+    );
+    const before = readFileSync(file, 'utf8');
+    const { code, stdout, stderr } = await escapement(['model', file, '--fill']);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^escapement: .*\n$/);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+  });
+
+  test.each([
+    [['model', fixture('n-hits.onnx'), '--fill'], /--fill: expected a card \(\.json\), found the model/],
     [['model', join(folder, 'nowhere.onnx')], /nowhere\.onnx: cannot be read: no such file/],
     [
       ['model', fixture('n-hits.onnx'), '--like', 'n-hit'],
@@ -73,6 +151,11 @@ describe('escapement model', () => {
     expect(blocked.code).toBe(2);
     expect(blocked.stderr).toMatch(
       /^escapement: onnxruntime-node: cannot be loaded here: no binding for this platform \(.*npm install onnxruntime-node/,
+    );
+    const valid = await escapement(['validate', 'scenarios/bring-your-own-model.yaml'], env);
+    expect(valid).toMatchObject({ code: 0, stderr: '' });
+    expect(valid.stdout).toMatch(
+      /: valid\n {2}warning: .* pipelines\[\d\]\.predictor\.order\[0\]: onnxruntime-node: cannot be loaded here: .*\n$/,
     );
     const run = await escapement(['run', 'scenarios/bring-your-own-model.yaml', '--json'], env);
     // Its expectations may break without the model; nothing else does.

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,8 @@ export function changed(
   model: (bytes: Buffer) => Buffer = bytes => bytes,
 ): string {
   const folder = mkdtempSync(join(tmpdir(), 'escapement-model-'));
-  copyFileSync(fixture(`${name}.onnx`), join(folder, `${name}.onnx`));
+  const beside = fixture(`${name}.onnx_data`);
+  if (existsSync(beside)) copyFileSync(beside, join(folder, `${name}.onnx_data`));
   const parsed = JSON.parse(readFileSync(fixture(`${name}.json`), 'utf8'));
   card(parsed);
   writeFileSync(join(folder, `${name}.onnx`), model(readFileSync(fixture(`${name}.onnx`))));

@@ -18,6 +18,18 @@ export interface ModelCounts {
   dropped: number;
 }
 
+/** What has become of a predictor's questions to its model so far. */
+export interface ModelUse {
+  readonly model: string;
+  readonly asked: number;
+  /** Answers that came too late to be told. */
+  readonly late: number;
+  /** Answers that were not believed and questions that were not put: how many, by why. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** How often it was the model's word that was told, and how often another's, by why. */
+  readonly told?: Readonly<Record<string, number>>;
+}
+
 /** A model that has been loaded and agrees with its card. */
 export interface OpenModel {
   readonly card: ModelCard;

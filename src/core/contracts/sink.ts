@@ -3,6 +3,7 @@ import type { Verdict } from './combiner.js';
 import type { CorrectedTime, Estimate } from './estimate.js';
 import type { SourceEvent } from './exchange.js';
 import type { Measurement } from './measurement.js';
+import type { ModelUse } from './model.js';
 import type { Stateful } from './state.js';
 import type { WorldKind } from './world.js';
 
@@ -202,6 +203,11 @@ export interface ExpectationResult {
   readonly holds: boolean;
 }
 
+/** What became of a predictor's questions to its model, and whose: `pipelines/NAME/predictor`, or deeper. */
+export interface ModelTotals extends ModelUse {
+  readonly part: string;
+}
+
 export interface RunSummary {
   readonly scenario: string;
   readonly seed: string;
@@ -210,6 +216,8 @@ export interface RunSummary {
   readonly world: WorldKind;
   readonly interrupted: boolean;
   readonly exchanges: { readonly answered: number; readonly failed: number };
+  /** Of the predictors that asked a model. */
+  readonly models: readonly ModelTotals[];
   readonly pipelines: readonly PipelineSummary[];
   readonly expectations: readonly ExpectationResult[];
 }
@@ -225,6 +233,8 @@ export interface TimeService {
    * further than `from`, or than now.
    */
   ahead(seconds: number, pipeline?: string, from?: ClockReading): Answer;
+  /** What has become of questions to models. */
+  models(): readonly ModelTotals[];
 }
 
 /** A corrected time with the reading and the estimate that it comes from. */

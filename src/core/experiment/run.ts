@@ -9,6 +9,8 @@ import {
   type ClockReading,
   type ExchangeRecord,
   type MachineClock,
+  type ModelTotals,
+  type Predictor,
   type RecordedTruth,
   type Recording,
   type RunInfo,
@@ -19,7 +21,7 @@ import {
   type TimeService,
   World,
 } from '../contracts/index.js';
-import { guarded, InputError, unknownName } from '../errors.js';
+import { guarded, InputError, UnavailableError, unknownName } from '../errors.js';
 import { agreeing } from '../ntp/agreement.js';
 import { referenceIdOf } from '../ntp/packet.js';
 import { type Outcome, Pipeline } from '../pipeline/pipeline.js';
@@ -45,7 +47,7 @@ import type { Tampering } from '../world/tampering.js';
 import type { RunControl } from '../world/virtual-scheduler.js';
 import { judge, wantsBehaviour } from './expectations.js';
 import { Keeper, type KeptState } from './keeping.js';
-import { sourcesOf } from './load-scenario.js';
+import { formatPath, sourcesOf } from './load-scenario.js';
 import { RecordedAnswers } from './recorded-answers.js';
 import type { PipelineSpec, Scenario, ServerSpec, WorldSpec } from './scenario.js';
 import { isMeasurable, type MeasurementScore, Scorer, sinkThrew, type Wanted } from './scoring.js';
@@ -115,35 +117,21 @@ interface Stage {
 /** Runs a scenario to its end (or the signal's) and returns what `summary.json` holds. */
 export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   const { scenario, signal } = inputs;
-  const root = new Container();
   // Plugins may report from the moment they are made; the sinks hear of it once they have started.
   const early: (readonly [part: string, what: string])[] = [];
   let report: (part: string, what: string) => void = (part, what) => void early.push([part, what]);
-  const keeper = new Keeper(inputs.kept, (part, what) => report(part, what));
-  let open: Open = (_kind, made) => made;
-  const make = maker(
-    root,
-    scenario.seed,
-    inputs.outputFolder,
-    dirname(inputs.file),
+  const askers: { readonly part: string; readonly predictor: Predictor }[] = [];
+  const models = (): readonly ModelTotals[] =>
+    askers.flatMap(({ part, predictor }) => {
+      const use = predictor.modelUse?.();
+      return use === undefined ? [] : [{ part, ...use }];
+    });
+  const { make, keeper, stage, sources, pipelines } = assemble(
+    inputs,
     (part, what) => report(part, what),
-    (kind, made, chosen, part) => {
-      const opened = open(kind, made, chosen.use, part);
-      keeper.open(kind, opened, chosen, part);
-      return opened;
+    (kind, one, _place, part) => {
+      if (kind === 'predictor') askers.push({ part, predictor: one as Predictor });
     },
-  );
-  const stage = stageFor(inputs, make, keeper);
-  open = openTo(stage);
-  root.bind(World).toConstantValue(stage.view);
-  root.bind(ServerNames).toConstantValue(stage.servers);
-  if (stage.playback !== undefined) root.bind(Playback).toConstantValue(stage.playback);
-
-  const sources = Object.entries(sourcesOf(scenario)).map(
-    ([name, chosen]) => [name, make('source', chosen, `${inputs.file} sources.${name}`, name)] as const,
-  );
-  const pipelines = scenario.pipelines.map((spec, index) =>
-    makePipeline(spec, index, inputs, make, sources, stage.view, (part, what) => report(part, what)),
   );
   for (const pipeline of pipelines) keeper.openPipeline(pipeline);
   keeper.report();
@@ -188,7 +176,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     const reading = seconds === 0 ? from : { wall: from.wall + seconds, counter: from.counter + seconds };
     return { pipeline: name, reading, told: pipeline.tell(reading), estimate: pipeline.estimate };
   };
-  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead };
+  const time: TimeService = { now: name => ahead(0, name).told, read: name => ahead(0, name), ahead, models };
   let failure: unknown;
   const fail = (error: unknown): void => {
     failure ??= error;
@@ -316,6 +304,7 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
     world: stage.view.kind,
     interrupted: !finished,
     exchanges,
+    models: models(),
     pipelines: results,
     expectations: judge(scenario.expectations, results),
   };
@@ -329,6 +318,81 @@ export async function runScenario(inputs: RunInputs): Promise<RunSummary> {
   }
   if (failure !== undefined) throw failure;
   return summary;
+}
+
+/** What a scenario names, made for its world; all but its sinks. */
+interface Assembly {
+  readonly make: Make;
+  readonly keeper: Keeper;
+  readonly stage: Stage;
+  readonly sources: readonly (readonly [string, Source])[];
+  readonly pipelines: readonly Pipeline[];
+}
+
+/** Makes what a scenario names. `made` is told of every plugin, with its place in the file and its part. */
+function assemble(
+  inputs: RunInputs,
+  report: (part: string, what: string) => void,
+  made: (kind: PluginKind, one: object, place: string, part: string) => void,
+): Assembly {
+  const { scenario, file } = inputs;
+  const root = new Container();
+  const keeper = new Keeper(inputs.kept, report);
+  let open: Open = (_kind, one) => one;
+  const make = maker(
+    root,
+    scenario.seed,
+    inputs.outputFolder,
+    dirname(file),
+    report,
+    (kind, one, chosen, part, place) => {
+      made(kind, one, place, part);
+      const opened = open(kind, one, chosen.use, part);
+      keeper.open(kind, opened, chosen, part);
+      return opened;
+    },
+  );
+  const stage = stageFor(inputs, make, keeper);
+  open = openTo(stage);
+  root.bind(World).toConstantValue(stage.view);
+  root.bind(ServerNames).toConstantValue(stage.servers);
+  if (stage.playback !== undefined) root.bind(Playback).toConstantValue(stage.playback);
+  const sources = Object.entries(sourcesOf(scenario)).map(
+    ([name, chosen]) => [name, make('source', chosen, `${file} sources.${name}`, name)] as const,
+  );
+  const pipelines = scenario.pipelines.map((spec, index) =>
+    makePipeline(spec, index, inputs, make, sources, stage.view, report),
+  );
+  return { make, keeper, stage, sources, pipelines };
+}
+
+/**
+ * Makes what a scenario names, as a run does, and has its predictors check what they load: files that cannot be used are
+ * an error with their place, and what this machine cannot try is returned, one line each. Sinks are left out: they open
+ * what they write.
+ */
+export async function tryScenario(inputs: RunInputs): Promise<readonly string[]> {
+  const checks: (readonly [place: string, check: () => PromiseLike<void>])[] = [];
+  assemble(
+    inputs,
+    () => {},
+    (kind, one, place) => {
+      const predictor = kind === 'predictor' ? (one as Predictor) : undefined;
+      if (predictor?.check !== undefined) checks.push([place, () => predictor.check!()]);
+    },
+  );
+  const untried: string[] = [];
+  for (const [place, check] of checks) {
+    try {
+      await check();
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const placed = inPlace(error, place);
+      if (!(error instanceof UnavailableError)) throw placed;
+      untried.push(placed.message);
+    }
+  }
+  return untried;
 }
 
 /** What the scenario's expectations need to be measured besides the error statistics. */
@@ -370,16 +434,48 @@ function maker(
     scope.bind(PartName).toConstantValue(part);
     scope.bind(Report).toConstantValue((what: string) => report(part, what));
     scope.bind(Streams).toConstantValue((name: string) => randomStream(seed, `${part}/${name}`));
-    const factory: PluginFactory = (innerKind, innerChoice, name) =>
-      make(innerKind, innerChoice, `${place}.${innerKind}`, `${part}/${name ?? innerKind}`);
+    const factory: PluginFactory = (innerKind, innerChoice, name) => {
+      const path = pathTo(chosen, innerChoice);
+      const inner = path === undefined ? place : `${place}.${formatPath(path)}`;
+      return make(innerKind, innerChoice, inner, `${part}/${name ?? innerKind}`);
+    };
     scope.bind(PluginFactory).toConstantValue(factory);
-    return opened(kind, makePlugin(kind, chosen, place, scope), chosen, part);
+    try {
+      return opened(kind, makePlugin(kind, chosen, place, scope), chosen, part, place);
+    } catch (error) {
+      // Sources and sinks say themselves where they stand.
+      throw error instanceof InputError && kind !== 'source' && kind !== 'sink' ? inPlace(error, place) : error;
+    }
   };
   return make;
 }
 
+/** Where in a plugin's options the choice of another one stands; undefined where it stands in none: it is made up. */
+function pathTo(options: unknown, chosen: PluginChoice): readonly PropertyKey[] | undefined {
+  if (options === chosen) return [];
+  if (typeof options !== 'object' || options === null) return undefined;
+  for (const [key, value] of Object.entries(options)) {
+    const path = pathTo(value, chosen);
+    if (path !== undefined) return [Array.isArray(options) ? Number(key) : key, ...path];
+  }
+  return undefined;
+}
+
+/** An error of a file, say, that tells where in the scenario it was named. */
+function inPlace(error: InputError, place: string): InputError {
+  // What stands within another has its place already.
+  if (error.place.startsWith(place)) return error;
+  return new InputError(`${place}: ${error.place}`, error.problem, error.hint);
+}
+
 /** What every plugin goes through when it is made. */
-type Made = <K extends PluginKind>(kind: K, made: PluginKinds[K], chosen: PluginChoice, part: string) => PluginKinds[K];
+type Made = <K extends PluginKind>(
+  kind: K,
+  made: PluginKinds[K],
+  chosen: PluginChoice,
+  part: string,
+  place: string,
+) => PluginKinds[K];
 
 /** Faults may have a hand in some. */
 type Open = <K extends PluginKind>(kind: K, made: PluginKinds[K], use: string, part: string) => PluginKinds[K];

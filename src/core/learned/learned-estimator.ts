@@ -13,6 +13,20 @@ const STEP = 5;
 /** Why the classical estimate is told. */
 export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
 
+/** How often each reason has made the classical estimate the answer, and how often the learned one was. */
+export type AnswerCounts = Record<Reason | 'learned', number>;
+
+export function noAnswers(): AnswerCounts {
+  return {
+    learned: 0,
+    'few-measurements': 0,
+    'several-sources': 0,
+    'no-answer': 0,
+    'absurd-answer': 0,
+    gate: 0,
+  };
+}
+
 /** What a model is to be asked, and what is told without it. */
 export interface Question {
   readonly classical: Estimate;
@@ -36,15 +50,6 @@ export interface Answer {
  * small beside the uncertainty of what is judged, or counts for less.
  */
 export class LearnedEstimator {
-  /** How often each reason has made the classical estimate the answer, and how often the learned one was. */
-  readonly counts: Record<Reason | 'learned', number> = {
-    'few-measurements': 0,
-    'several-sources': 0,
-    'no-answer': 0,
-    'absurd-answer': 0,
-    gate: 0,
-    learned: 0,
-  };
   readonly gate = new Gate();
   readonly trust = new Trust();
   private readonly expected = new ExpectedGain();
@@ -57,11 +62,12 @@ export class LearnedEstimator {
   /** The same with the whole of the correction, whatever is believed of it. */
   private whole: Estimate | undefined;
 
-  /** `report` is told what the classical estimator has to say. */
+  /** `report` is told what the classical estimator has to say; `counts` may go on from another's. */
   constructor(
     private readonly axis: Axis,
     report?: (what: string) => void,
     private readonly gated = true,
+    readonly counts: AnswerCounts = noAnswers(),
   ) {
     this.track = new ClassicalTrack(axis, report);
   }

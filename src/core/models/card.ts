@@ -67,11 +67,17 @@ const Golden = z.strictObject({
 });
 export type Golden = z.output<typeof Golden>;
 
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case');
+
 const Common = {
   schema: z.literal(SCHEMA),
   id: z.string().min(1),
   file: z.string().min(1).meta({ description: 'Relative to the card.' }),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits in lower case'),
+  sha256: Sha256,
+  files: z
+    .array(z.strictObject({ name: z.string().min(1), sha256: Sha256 }))
+    .default([])
+    .meta({ description: 'Those beside the model in which it keeps weights, by the names that it gives them.' }),
   licence: z.string().min(1),
   source: z.string().min(1).meta({ description: 'Who made it, and from what.' }),
   tried: z.boolean().meta({ description: 'Whether real weights of this signature have been run with this card.' }),
@@ -149,14 +155,17 @@ const CorrectionCard = z.strictObject({
 export const ModelCard = z.discriminatedUnion('task', [ForecastCard, CorrectionCard]);
 export type ModelCard = z.output<typeof ModelCard>;
 
-/** Reads a card. `place` names its file in what is wrong with it. */
-export function parseCard(text: string, place: string): ModelCard {
-  let raw: unknown;
+export function parseJson(text: string, place: string): unknown {
   try {
-    raw = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new InputError(place, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Reads a card. `place` names its file in what is wrong with it. */
+export function parseCard(text: string, place: string): ModelCard {
+  const raw = parseJson(text, place);
   const parsed = ModelCard.safeParse(raw);
   if (!parsed.success) throw cardError(parsed.error, raw, ModelCard, place);
   const card = parsed.data;
@@ -190,12 +199,7 @@ export function parseCard(text: string, place: string): ModelCard {
 }
 
 export function parseGolden(text: string, place: string): Golden {
-  let raw: unknown;
-  try {
-    raw = JSON.parse(text);
-  } catch (error) {
-    throw new InputError(place, `is not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const raw = parseJson(text, place);
   const parsed = Golden.safeParse(raw);
   if (!parsed.success) throw cardError(parsed.error, raw, Golden, place);
   return parsed.data;

@@ -1,4 +1,4 @@
-import { concatMap, EMPTY, exhaustMap, ignoreElements, interval, merge, Observable, tap } from 'rxjs';
+import { concatMap, EMPTY, exhaustMap, filter, ignoreElements, interval, merge, Observable, tap } from 'rxjs';
 import {
   type Anchor,
   type Axis,
@@ -121,6 +121,8 @@ export class Pipeline {
   /** The predictor's last answer, as it was given, in a pipeline that predicts between measurements. */
   private prediction: Estimate | undefined;
   private inForce: Estimate | undefined;
+  /** Whether the last posterior is the predictor's word: the corrector had none. */
+  private predictorTells = false;
   /** From before the counter began anew: the first measurement's prior. */
   private remembered: RememberedDrift | undefined;
   /** Why the last posterior stands in for the predictor; undefined while it answers. */
@@ -240,18 +242,25 @@ export class Pipeline {
     );
   }
 
-  /** Asks the predictor on its own interval, one question at a time: a late answer delays no measurement. */
+  /**
+   * Asks the predictor on its own interval, and when it has something new to say, one question at a time: a late answer
+   * delays no measurement.
+   */
   private predictions(): Observable<never> {
-    const { predictEvery } = this.parts;
+    const { predictEvery, predictor } = this.parts;
     const { scheduler, clock } = this.world;
-    if (predictEvery === undefined) return EMPTY;
-    return interval(predictEvery * 1000, scheduler).pipe(
+    const revised = (predictor.revised ?? EMPTY).pipe(
+      filter(() => this.phase === 'running' && (predictEvery !== undefined || this.predictorTells)),
+    );
+    const due = predictEvery === undefined ? revised : merge(interval(predictEvery * 1000, scheduler), revised);
+    return due.pipe(
       exhaustMap(
         () =>
           new Observable<never>(subscriber => {
             const issued = clock.read();
             const refresh = (prediction: Estimate | undefined): void => {
-              if (prediction !== undefined) this.refresh(prediction, issued);
+              if (predictEvery === undefined) this.adopt(prediction);
+              else if (prediction !== undefined) this.refresh(prediction, issued);
               subscriber.complete();
             };
             this.predict(issued, refresh, error => subscriber.error(error));
@@ -448,6 +457,7 @@ export class Pipeline {
       }
       this.measurements.add(measurement);
       if (!isDeclined(answer)) this.anchor = this.anchorOf(measurement);
+      this.predictorTells = answer === undefined || isDeclined(answer);
       if (answer !== undefined && !isDeclined(answer)) {
         this.adopt(answer);
         done(prior, undefined);

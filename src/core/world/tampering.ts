@@ -34,6 +34,7 @@ export class Tampering {
         if (this.changes.length === 0) return answer;
         return isPromise(answer) ? answer.then(change) : change(answer);
       },
+      ...(predictor.revised && { revised: predictor.revised }),
       ...(predictor.load && { load: () => predictor.load!() }),
       ...(predictor.leap && { leap: (by: number) => predictor.leap!(by) }),
     };

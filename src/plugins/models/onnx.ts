@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ import {
   type Tensors,
   World,
 } from '../../core/contracts/index.js';
-import { InputError } from '../../core/errors.js';
+import { InputError, UnavailableError } from '../../core/errors.js';
 import {
   checkLengths,
   type Declared,
@@ -29,6 +29,7 @@ import {
 } from '../../core/models/card.js';
 import { exampleOf, feedsOf, filled } from '../../core/models/feeds.js';
 import { forecastOf } from '../../core/models/forecast.js';
+import { dataFilesOf, opsetOf } from '../../core/models/onnx-file.js';
 import { type Engine, type Limits, Questions } from '../../core/models/questions.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { InputFolder } from '../../core/plugin/tokens.js';
@@ -68,7 +69,7 @@ const SESSION = {
 } as const;
 
 /**
- * Runs a model in the ONNX format by onnxruntime-node. Before anything else the file's SHA-256, the session's own inputs
+ * Runs a model in the ONNX format by onnxruntime-node. Before anything else the files' SHA-256, the session's own inputs
  * and outputs, and the golden pair are compared with the card. All who open the same file share one session; questions
  * that are asked together, before anything else happens in the thread, go through it as one batch, where the model takes
  * one. A session blocks the thread that it runs in: large and slow models get a worker.
@@ -97,20 +98,18 @@ export class OnnxModel implements Model {
 
 /** Loads a card and its model, and compares one with the other. */
 export async function openCard(file: string, worker?: boolean, limits?: Limits): Promise<OpenModel> {
-  const text = read(file, 'utf8');
+  return openCardText(read(file, 'utf8'), file, worker, limits);
+}
+
+/** The same for what is to stand in the file. */
+export async function openCardText(text: string, file: string, worker?: boolean, limits?: Limits): Promise<OpenModel> {
   const card = parseCard(text, file);
   const modelFile = resolve(dirname(file), card.file);
   const bytes = read(modelFile);
   const hash = createHash('sha256').update(bytes).digest('hex');
-  if (hash !== card.sha256) {
-    throw new InputError(
-      modelFile,
-      `expected the SHA-256 of its card, ${card.sha256}, found ${hash}`,
-      'the model is not the one that the card describes, or the file is damaged',
-    );
-  }
+  if (hash !== card.sha256) throw otherFile(modelFile, card.sha256, hash);
   const wanted = worker ?? card.runtime.worker;
-  const shared = await sessionOf(`${hash} ${wanted} ${text}`, { file, modelFile, bytes, card, wanted });
+  const shared = await sessionOf(`${modelFile} ${hash} ${wanted} ${text}`, { file, modelFile, bytes, card, wanted });
   return new Questions(card, shared, limits);
 }
 
@@ -131,12 +130,16 @@ function read(file: string, encoding?: 'utf8'): string | Buffer {
   try {
     return readFileSync(file, encoding);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    throw new InputError(
-      file,
-      `cannot be read: ${code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : String(error)}`,
-    );
+    throw unreadable(file, error);
   }
+}
+
+function unreadable(file: string, error: unknown): InputError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return new InputError(
+    file,
+    `cannot be read: ${code === 'ENOENT' ? 'no such file' : code === 'EISDIR' ? 'it is a folder' : String(error)}`,
+  );
 }
 
 interface Loading {
@@ -165,6 +168,7 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
   if (opset !== undefined && opset !== card.opset) {
     throw new InputError(`${file} opset`, `the card says ${card.opset}, the model ${opset}`);
   }
+  const size = bytes.length + (await checkFiles(card, file, modelFile, bytes));
   const golden = goldenPair(card, file);
   // What is not known yet is tried in a worker, where it can take its time.
   const engine =
@@ -178,7 +182,7 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
     if (engine instanceof WorkerEngine) engine.close();
     throw error;
   }
-  if (engine instanceof WorkerEngine && wanted === undefined && bytes.length <= LARGE) {
+  if (engine instanceof WorkerEngine && wanted === undefined && size <= LARGE) {
     // The first run warmed it up; the machine may be busy with something else in one of the others.
     let least = Number.POSITIVE_INFINITY;
     for (let k = 0; k < 3 && least > SLOW; k++) {
@@ -195,45 +199,52 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
 }
 
 /**
- * The version of ONNX's own operators: ModelProto.opset_import (field 8), of which each has a domain (1) and a version (2).
- * Undefined where the file is cut off or says nothing: that is for the session to refuse.
+ * The files beside a model that hold weights of it: the card names them all, with their SHA-256. Returns their bytes.
+ * They may be larger than what can be read at once.
  */
-export function opsetOf(bytes: Uint8Array): number | undefined {
-  for (const [field, message] of fieldsOf(bytes)) {
-    if (field !== 8 || typeof message === 'number') continue;
-    const entry = new Map(fieldsOf(message));
-    const domain = entry.get(1);
-    const name = domain instanceof Uint8Array ? Buffer.from(domain).toString() : '';
-    const version = entry.get(2);
-    if ((name === '' || name === 'ai.onnx') && typeof version === 'number') return version;
+async function checkFiles(card: ModelCard, file: string, modelFile: string, bytes: Uint8Array): Promise<number> {
+  const own = dataFilesOf(bytes);
+  const missing = own.find(name => !card.files.some(listed => listed.name === name));
+  if (missing !== undefined) {
+    throw new InputError(
+      `${file} files`,
+      `expected '${missing}' among them, in which the model keeps weights`,
+      `escapement model ${file} --fill lists them with their SHA-256`,
+    );
   }
-  return undefined;
+  let size = 0;
+  for (const [i, { name, sha256 }] of card.files.entries()) {
+    if (!own.includes(name)) {
+      const found = own.map(one => `'${one}'`).join(', ') || 'no file beside it';
+      throw new InputError(`${file} files[${i}].name`, `the model keeps no weights in '${name}': it names ${found}`);
+    }
+    const found = await hashOf(resolve(dirname(modelFile), name));
+    if (found.sha256 !== sha256) throw otherFile(resolve(dirname(modelFile), name), sha256, found.sha256);
+    size += found.bytes;
+  }
+  return size;
 }
 
-/** The fields of a protobuf message, nested ones unread. */
-function* fieldsOf(bytes: Uint8Array): Generator<[field: number, value: number | Uint8Array]> {
-  let at = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let factor = 1; at < bytes.length; factor *= 128) {
-      const byte = bytes[at++]!;
-      value += (byte & 127) * factor;
-      if (byte < 128) break;
+async function hashOf(file: string): Promise<{ readonly sha256: string; readonly bytes: number }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  try {
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk);
+      bytes += chunk.length;
     }
-    return value;
-  };
-  while (at < bytes.length) {
-    const key = varint();
-    const field = Math.floor(key / 8);
-    const wire = key % 8;
-    if (wire === 0) yield [field, varint()];
-    else if (wire === 2) {
-      const length = varint();
-      yield [field, bytes.subarray(at, at + length)];
-      at += length;
-    } else if (wire === 1 || wire === 5) at += wire === 1 ? 8 : 4;
-    else return;
+  } catch (error) {
+    throw unreadable(file, error);
   }
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+function otherFile(file: string, expected: string, found: string): InputError {
+  return new InputError(
+    file,
+    `expected the SHA-256 of its card, ${expected}, found ${found}`,
+    'the model is not the one that the card describes, or the file is damaged',
+  );
 }
 
 /** The input of a card's golden pair. */
@@ -367,7 +378,7 @@ async function runtime(): Promise<Ort> {
   try {
     return await import('onnxruntime-node');
   } catch (error) {
-    throw new InputError(
+    throw new UnavailableError(
       'onnxruntime-node',
       `cannot be loaded here: ${firstLine(error)}`,
       'models need it, everything else works without: npm install onnxruntime-node --onnxruntime-node-install=skip',
@@ -595,17 +606,31 @@ class WorkerEngine implements Engine {
   }
 }
 
-/** For `escapement model`: a file that has no card yet, or one that is being drafted. */
-export async function openBare(modelFile: string) {
+export interface BareModel {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly opset: number | undefined;
+  /** Those beside it that hold weights of it. */
+  readonly files: readonly { readonly name: string; readonly bytes: number; readonly sha256: string }[];
+  readonly inputs: readonly Declared[];
+  readonly outputs: readonly Declared[];
+  run(inputs: Tensors, card: ModelCard): Promise<Tensors>;
+}
+
+/** For `escapement model`: a file that has no card yet, or one that is being written. */
+export async function openBare(modelFile: string): Promise<BareModel> {
   const bytes = read(modelFile);
+  const files: { name: string; bytes: number; sha256: string }[] = [];
+  for (const name of dataFilesOf(bytes)) files.push({ name, ...(await hashOf(resolve(dirname(modelFile), name))) });
   // Only names and types are asked of it: there is no card.
   const { session, ort } = await sessionFor(modelFile);
   return {
     sha256: createHash('sha256').update(bytes).digest('hex'),
     bytes: bytes.length,
     opset: opsetOf(bytes),
+    files,
     inputs: declaredBy(session.inputMetadata as readonly Metadata[]),
     outputs: declaredBy(session.outputMetadata as readonly Metadata[]),
-    run: (inputs: Tensors, card: ModelCard) => new InlineEngine(ort, session, card).run(inputs),
+    run: (inputs, card) => new InlineEngine(ort, session, card).run(inputs),
   };
 }

@@ -1,5 +1,5 @@
 import { inject } from 'inversify';
-import { merge } from 'rxjs';
+import { EMPTY, merge, type Observable } from 'rxjs';
 import { z } from 'zod';
 import {
   type ClockReading,
@@ -56,6 +56,7 @@ const Options = z.strictObject({
 })
 export class ExpertsPredictor implements Predictor {
   readonly load: Predictor['load'];
+  readonly revised: Observable<unknown>;
   private readonly members: readonly Scored[];
   /** The instant of the last measurement that forecasts were scored by. */
   private seen: ClockReading | undefined;
@@ -68,6 +69,7 @@ export class ExpertsPredictor implements Predictor {
     this.members = options.members.map(
       ({ name, predictor }) => new Scored(name, make('predictor', predictor, name), options.window),
     );
+    this.revised = merge(...this.members.map(({ predictor }) => predictor.revised ?? EMPTY));
     const loading = this.members.filter(({ predictor }) => predictor.load !== undefined);
     if (loading.length > 0) {
       this.load = () => merge(...loading.map(({ predictor }) => loadingOf(predictor, world.scheduler)));

@@ -1,4 +1,5 @@
 import { inject } from 'inversify';
+import { EMPTY, merge, type Observable } from 'rxjs';
 import { z } from 'zod';
 import {
   type ClockReading,
@@ -34,6 +35,7 @@ const Options = z.strictObject({
  */
 @plugin({ kind: 'predictor', name: 'fallback', summary: 'The first of several that has an answer', options: Options })
 export class FallbackPredictor implements Predictor {
+  readonly revised: Observable<unknown>;
   private readonly candidates: readonly Candidate[];
   private answering: string | undefined;
 
@@ -46,6 +48,7 @@ export class FallbackPredictor implements Predictor {
     this.candidates = options.order.map(
       (chosen, i) => new Candidate(chosen.use, make('predictor', chosen, `${i}-${chosen.use}`), world, report),
     );
+    this.revised = merge(...this.candidates.map(({ revised }) => revised));
   }
 
   predict(history: History, at: ClockReading): ReturnType<Predictor['predict']> {
@@ -92,6 +95,7 @@ export class FallbackPredictor implements Predictor {
 
 /** One predictor of the order: asked only when it is loaded, and never believed when it is not finite. */
 class Candidate {
+  readonly revised: Observable<unknown>;
   private ready: boolean;
 
   constructor(
@@ -100,6 +104,7 @@ class Candidate {
     world: World,
     report: Report,
   ) {
+    this.revised = predictor.revised ?? EMPTY;
     this.ready = predictor.load === undefined;
     if (this.ready) return;
     const failed = (error: unknown): void =>

@@ -1,23 +1,28 @@
 import { inject } from 'inversify';
+import { Subject } from 'rxjs';
 import { z } from 'zod';
-import type {
-  ClockReading,
-  Estimate,
-  History,
-  Measurement,
-  Model,
-  OpenModel,
-  Predictor,
+import {
+  type ClockReading,
+  type Estimate,
+  type History,
+  type Measurement,
+  type Model,
+  type ModelUse,
+  type OpenModel,
+  type Predictor,
+  World,
 } from '../../core/contracts/index.js';
 import { InputError } from '../../core/errors.js';
 import { LEVELS, ROWS } from '../../core/learned/correction.js';
-import { LearnedEstimator, type Question, type Reason } from '../../core/learned/learned-estimator.js';
+import { LearnedEstimator, noAnswers, type Question, type Reason } from '../../core/learned/learned-estimator.js';
 import { FEATURES, GLOBALS, HORIZONS, LAYOUT, WINDOW } from '../../core/learned/residual-window.js';
 import type { ModelCard } from '../../core/models/card.js';
-import { propagate } from '../../core/pipeline/estimates.js';
+import { useOf } from '../../core/models/use.js';
+import { propagate, shifted } from '../../core/pipeline/estimates.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory, Report } from '../../core/plugin/tokens.js';
+import { time } from '../../core/quantity.js';
 
 const Options = z.strictObject({
   model: choice('model', 'The trained model; `onnx` takes the `card` of one of yours.').prefault({
@@ -25,6 +30,7 @@ const Options = z.strictObject({
     card: 'clock-gru',
     timeLimit: '200 ms',
   }),
+  latency: time('In simulated time, how long the model takes to answer.', { min: 0 }).prefault(0),
   gate: z.boolean().default(true).meta({
     description:
       'Tell the classical estimate for as long as the learned one has scored worse; false shows what that is worth.',
@@ -39,6 +45,10 @@ const Options = z.strictObject({
  * as long as the learned answers have scored worse on the measurements that can tell. Intervals are widened or narrowed
  * by how often they have held (conformal prediction). What it has answered is never its own input.
  *
+ * With a `latency` the classical estimate of a measurement is told at once and the answer that much later, unless a newer
+ * measurement has come by then: what that one says is worth more than a correction that does not know it, which after a
+ * step would be wrong by the step.
+ *
  * Without its model (missing, damaged, or no runtime on this machine) the classical estimator answers, and a report says
  * why. Use it with `corrector: none`.
  *
@@ -51,18 +61,28 @@ const Options = z.strictObject({
   options: Options,
 })
 export class LearnedPredictor implements Predictor {
+  readonly revised = new Subject<void>();
   private readonly model: Model;
+  private open: OpenModel | undefined;
   private opening: Promise<OpenModel | undefined> | undefined;
   private estimator: LearnedEstimator | undefined;
   /** The last measurement taken, by its exchange: a leap second makes new measurements of old exchanges. */
   private newest: Measurement['exchange'] | undefined;
   private current: Estimate | undefined;
+  private asked: Question | undefined;
   private pending: Promise<void> | undefined;
+  /** The answer that a latency still holds back. */
+  private coming: Coming | undefined;
   private told: Reason | 'learned' | undefined;
-  private readonly failed = new Map<string, number>();
+  private readonly counts = noAnswers();
+  private unanswered = 0;
+  /** Answers that newer measurements have overtaken. */
+  private overtaken = 0;
+  private readonly dropped = new Map<string, number>();
 
   constructor(
     @inject(PluginOptions) private readonly options: z.output<typeof Options>,
+    @inject(World) private readonly world: World,
     @inject(PluginFactory) make: PluginFactory,
     @inject(Report) private readonly report: Report,
   ) {
@@ -70,6 +90,7 @@ export class LearnedPredictor implements Predictor {
   }
 
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
+    this.arrive();
     const question = this.take(history);
     const answer = (): Estimate | undefined => this.current && propagate(this.current, at, this.current.by);
     if (question === undefined) return this.pending === undefined ? answer() : this.pending.then(answer);
@@ -80,9 +101,19 @@ export class LearnedPredictor implements Predictor {
     return asking.then(answer);
   }
 
+  modelUse(): ModelUse | undefined {
+    if (this.open === undefined) return undefined;
+    const use = useOf(this.open, this.dropped);
+    const told = Object.fromEntries(Object.entries(this.counts).filter(([, count]) => count > 0));
+    return { ...use, late: use.late + this.overtaken, told };
+  }
+
   leap(by: number): void {
     this.estimator?.leap(by);
-    this.current = this.current && { ...this.current, offset: this.current.offset + by };
+    this.current = this.current && shifted(this.current, by);
+    if (this.coming === undefined) return;
+    const { question } = this.coming;
+    this.coming = { ...this.coming, question: { ...question, classical: shifted(question.classical, by) } };
   }
 
   /** Shows the estimator what it has not seen; the question after the last of it, or undefined: nothing new that is believed. */
@@ -92,7 +123,10 @@ export class LearnedPredictor implements Predictor {
       const one = measurements.at(i);
       if (one === undefined) {
         // Nothing that is known is left in it: another history, or the beginning.
-        if (news.length > 0) this.estimator = undefined;
+        if (news.length > 0) {
+          this.estimator = undefined;
+          this.coming = undefined;
+        }
         break;
       }
       if (one.exchange === this.newest) break;
@@ -101,14 +135,20 @@ export class LearnedPredictor implements Predictor {
     const last = news.at(-1);
     if (last === undefined) return undefined;
     this.newest = last.exchange;
-    this.estimator ??= new LearnedEstimator(axis, this.report, this.options.gate);
+    this.estimator ??= new LearnedEstimator(axis, this.report, this.options.gate, this.counts);
     let question: Question | undefined;
     for (const measurement of news) question = this.estimator.take(measurement) ?? question;
+    if (question === undefined) return undefined;
+    this.asked = question;
+    const { coming } = this;
+    this.coming = undefined;
+    if (coming !== undefined) this.conclude(coming.question, coming.answer);
     return question;
   }
 
   private async ask(question: Question): Promise<void> {
-    const { estimator } = this;
+    const { world, options } = this;
+    const ready = world.scheduler.time + options.latency;
     this.opening ??= this.openModel();
     const open = await this.opening;
     const { window } = question;
@@ -120,25 +160,56 @@ export class LearnedPredictor implements Predictor {
           globals: { data: window.globals, dims: [1, GLOBALS] },
         });
         answer = outputs?.['quantiles']?.data as Float32Array | undefined;
-        if (outputs === undefined) this.count('no answer in time');
+        if (outputs === undefined) this.tellOf('no answer in time', ++this.unanswered);
       } catch (error) {
-        this.count(`failed: ${firstLine(error)}`);
+        this.drop(`failed: ${firstLine(error)}`);
       }
     }
-    const { estimate, by, problem } = estimator!.answer(question, answer);
-    this.current = estimate;
-    if (problem !== undefined) this.count(`answer dropped, ${problem}`);
-    if (by !== this.told && open !== undefined) {
+    if (world.kind === 'real' || options.latency === 0 || open === undefined || window === undefined) {
+      this.conclude(question, answer);
+      return;
+    }
+    this.current = question.classical;
+    this.coming = { question, answer, ready };
+    world.scheduler.at(ready, () => this.revised.next());
+  }
+
+  /** What a latency has held back until now is told from now on. */
+  private arrive(): void {
+    const { coming } = this;
+    if (coming === undefined || coming.ready > this.world.scheduler.time) return;
+    this.coming = undefined;
+    this.conclude(coming.question, coming.answer);
+  }
+
+  /** An answer to an older question than the last comes too late: it does not know what has been measured since. */
+  private conclude(question: Question, answer: Float32Array | undefined): void {
+    const late = question !== this.asked;
+    if (late) this.tellOf('no answer before the next measurement', ++this.overtaken);
+    const { estimate, by, problem } = this.estimator!.answer(question, late ? undefined : answer);
+    if (!late) this.current = estimate;
+    if (problem !== undefined) this.drop(problem);
+    if (by !== this.told && this.open !== undefined) {
       if (this.told !== undefined || by === 'learned') this.report(MEANS[by]);
       this.told = by;
     }
   }
 
+  async check(): Promise<void> {
+    await this.openFit();
+  }
+
+  private async openFit(): Promise<OpenModel> {
+    const open = await this.model.open();
+    const problem = unfit(open.card);
+    if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
+    return open;
+  }
+
   private async openModel(): Promise<OpenModel | undefined> {
     try {
-      const open = await this.model.open();
-      const problem = unfit(open.card);
-      if (problem !== undefined) throw new InputError(`card of '${open.card.id}'`, problem);
+      const open = await this.openFit();
+      this.open = open;
       return open;
     } catch (error) {
       this.report(`the model cannot be used, the classical estimator answers: ${firstLine(error)}`);
@@ -146,14 +217,25 @@ export class LearnedPredictor implements Predictor {
     }
   }
 
+  private drop(why: string): void {
+    const times = (this.dropped.get(why) ?? 0) + 1;
+    this.dropped.set(why, times);
+    this.tellOf(`answer dropped, ${why}`, times);
+  }
+
   /** Reports the first, the tenth, the hundredth, … of a kind. */
-  private count(what: string): void {
-    const times = (this.failed.get(what) ?? 0) + 1;
-    this.failed.set(what, times);
+  private tellOf(what: string, times: number): void {
     if (Number.isInteger(Math.log10(times))) {
       this.report(`model: ${what}; the classical estimator answers (${times} so far)`);
     }
   }
+}
+
+interface Coming {
+  readonly question: Question;
+  readonly answer: Float32Array | undefined;
+  /** By the scheduler: from when it is told. */
+  readonly ready: number;
 }
 
 const MEANS: Readonly<Record<Reason | 'learned', string>> = {

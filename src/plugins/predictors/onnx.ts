@@ -1,4 +1,5 @@
 import { inject } from 'inversify';
+import { Subject } from 'rxjs';
 import { z } from 'zod';
 import {
   type ClockReading,
@@ -6,6 +7,7 @@ import {
   type History,
   type Measurement,
   type Model,
+  type ModelUse,
   type OpenModel,
   type Predictor,
   timeOn,
@@ -17,6 +19,7 @@ import { contextOf } from '../../core/models/context.js';
 import { feedsOf } from '../../core/models/feeds.js';
 import { estimateOf, type Forecast, forecastOf } from '../../core/models/forecast.js';
 import { ForecastResiduals } from '../../core/models/residuals.js';
+import { useOf } from '../../core/models/use.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory, Report } from '../../core/plugin/tokens.js';
 import { duration, time } from '../../core/quantity.js';
@@ -35,6 +38,9 @@ const Options = z.strictObject({
 /** Measurements that a context is cut from. */
 const SHOWN = 1024;
 
+/** No answer has come: later than its time limit, or newer questions were asked first. */
+const LATE = 'late';
+
 /** Answers that are bit for bit the same to different questions, before a model counts as stuck. */
 const SAME = 3;
 
@@ -42,7 +48,7 @@ const SAME = 3;
  * Forecasts by a trained model: the last measurements are detrended in double precision, resampled as the model's card
  * wants them, normalised and asked with; the forecast (median or mean, and a deviation from its quantiles) is followed
  * between its steps. One question for each measurement, however often it is asked for the time. With a `latency` an answer
- * comes into force when the time is next asked for: with the next measurement or, sooner, with the pipeline's `predictEvery`.
+ * comes into force that much later; until then what was told goes on.
  *
  * A forecast that is late, not finite, has crossing quantiles, or is bit for bit the same as to other questions is
  * counted, reported (the first, the tenth, the hundredth, …) and dropped: there is no answer, and the next in a
@@ -59,6 +65,7 @@ const SAME = 3;
   example: { card: 'model.json' },
 })
 export class OnnxPredictor implements Predictor {
+  readonly revised = new Subject<void>();
   private readonly model: Model;
   private open: OpenModel | undefined;
   private card: ForecastCard | undefined;
@@ -94,15 +101,24 @@ export class OnnxPredictor implements Predictor {
     this.report(`model '${open.card.id}' runs ${open.where}`);
   };
 
+  check(): Promise<void> {
+    return this.load();
+  }
+
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
     const measurement = history.measurements.at(-1);
     if (this.open === undefined || measurement === undefined) return undefined;
-    this.advance(timeOn(history.axis, at));
-    if (measurement !== this.asked) this.ask(history, measurement, at);
+    this.advance();
+    if (measurement !== this.asked) this.ask(history, measurement);
     const answer = (): Estimate | undefined => this.answer(history, at);
     // In real time nobody waits here: what is in force answers until the new forecast has come, while it is good.
     if (this.pending === undefined || (this.world.kind === 'real' && this.current !== undefined)) return answer();
     return this.pending.then(answer);
+  }
+
+  modelUse(): ModelUse | undefined {
+    const refused = [...this.dropped].filter(([why]) => why !== LATE);
+    return this.open && useOf(this.open, refused);
   }
 
   leap(by: number): void {
@@ -111,8 +127,8 @@ export class OnnxPredictor implements Predictor {
     this.residuals.clear();
   }
 
-  private ask(history: History, measurement: Measurement, at: ClockReading): void {
-    const { axis, measurements } = history;
+  private ask({ axis, measurements }: History, measurement: Measurement): void {
+    const { scheduler, kind } = this.world;
     const card = this.card!;
     this.asked = measurement;
     if (this.current !== undefined) this.residuals.score(this.current.forecast, measurement, axis);
@@ -122,12 +138,13 @@ export class OnnxPredictor implements Predictor {
       return;
     }
     this.silence = undefined;
-    const ready = timeOn(axis, at) + (this.world.kind === 'real' ? 0 : this.options.latency);
+    const latency = kind === 'real' ? 0 : this.options.latency;
+    const ready = scheduler.time + latency;
     const feeds = feedsOf(context, card);
     const question = feeds[card.inputs.find(({ role }) => role === 'values')!.name]!.data.join();
     const asking = this.open!.run(feeds).then(
       outputs => {
-        if (outputs === undefined) return this.drop('late');
+        if (outputs === undefined) return this.drop(LATE);
         const wrong = card.outputs.map(output => misshapen(output, outputs[output.name]!.dims)).find(Boolean);
         if (wrong !== undefined) return this.drop(`misshapen: ${wrong}`);
         const forecast = forecastOf(outputs, context, card);
@@ -136,7 +153,8 @@ export class OnnxPredictor implements Predictor {
           return this.drop('constant');
         }
         this.coming = [...this.coming, { forecast, ready, measurement }];
-        if (ready <= timeOn(axis, at)) this.advance(ready);
+        if (latency > 0) scheduler.at(ready, () => this.revised.next());
+        else this.advance();
         return undefined;
       },
       error => this.drop(`failed: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`),
@@ -154,7 +172,8 @@ export class OnnxPredictor implements Predictor {
   };
 
   /** The newest answer that is ready comes into force; one that older questions get later does not. */
-  private advance(now: number): void {
+  private advance(): void {
+    const now = this.world.scheduler.time;
     for (const answer of this.coming) {
       if (answer.ready <= now && answer.ready >= (this.current?.ready ?? Number.NEGATIVE_INFINITY))
         this.current = answer;
@@ -163,7 +182,6 @@ export class OnnxPredictor implements Predictor {
   }
 
   private answer({ axis }: History, at: ClockReading): Estimate | undefined {
-    this.advance(timeOn(axis, at));
     if (this.current === undefined) return undefined;
     const { forecast, measurement } = this.current;
     if (timeOn(axis, at) > forecast.times.at(-1)!) return undefined;
@@ -195,7 +213,7 @@ export class OnnxPredictor implements Predictor {
 
 interface Answer {
   readonly forecast: Forecast;
-  /** Local time from which it may be told. */
+  /** By the scheduler: from when it may be told. */
   readonly ready: number;
   /** The last measurement that it knew. */
   readonly measurement: Measurement;

@@ -99,7 +99,7 @@ export class HttpSink implements Sink {
     const board = new StatusBoard(info, time, { history, events });
     if (this.earlier !== undefined) board.restore(this.earlier);
     this.board = board;
-    this.metrics = new Metrics(board);
+    this.metrics = new Metrics(board, time);
     const server = fastify({
       logger: false,
       forceCloseConnections: true,
@@ -408,10 +408,16 @@ class Metrics {
   private readonly dropped: Counter;
   private readonly rounds: Counter;
   private readonly events: Counter;
+  private readonly asked: Counter;
+  private readonly untold: Counter;
+  private readonly told: Counter;
 
   private readonly refresh: () => void;
 
-  constructor(board: StatusBoard) {
+  constructor(
+    board: StatusBoard,
+    private readonly time: TimeService,
+  ) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     const pipeline = ['pipeline'] as const;
@@ -467,6 +473,12 @@ class Metrics {
     ]);
     this.rounds = counter('rounds', 'Rounds by whether one of their measurements was applied.', ['pipeline', 'result']);
     this.events = counter('events', 'Events that people should know of.', ['part']);
+    this.asked = counter('model_questions', 'Questions to a trained model.', ['part']);
+    this.untold = counter('model_answers_dropped', 'Answers of a model that were not told, by why.', [
+      'part',
+      'reason',
+    ]);
+    this.told = counter('model_estimates_told', "Estimates told, by whether the model's word.", ['part', 'by']);
   }
 
   get contentType(): string {
@@ -475,7 +487,20 @@ class Metrics {
 
   text(): Promise<string> {
     this.refresh();
+    this.countModels();
     return this.registry.metrics();
+  }
+
+  /** Predictors keep these counts themselves. */
+  private countModels(): void {
+    for (const counter of [this.asked, this.untold, this.told]) counter.reset();
+    for (const { part, asked, late, dropped, told } of this.time.models()) {
+      this.asked.inc({ part }, asked);
+      for (const [reason, count] of [['late', late] as const, ...Object.entries(dropped)]) {
+        this.untold.inc({ part, reason }, count);
+      }
+      for (const [by, count] of Object.entries(told ?? {})) this.told.inc({ part, by }, count);
+    }
   }
 
   exchange({ event }: ExchangeRecord): void {

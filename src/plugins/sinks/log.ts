@@ -7,9 +7,11 @@ import {
   measure,
   type RoundRecord,
   type RunInfo,
+  type RunSummary,
   type Sink,
   type Verdict,
 } from '../../core/contracts/index.js';
+import { describeUse } from '../../core/models/use.js';
 import { NtpState } from '../../core/ntp/ntp-state.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { formatTime } from '../../core/quantity.js';
@@ -93,7 +95,9 @@ export class LogSink implements Sink {
     this.write(`[${(t - this.began).toFixed(1)} s] ${part}: ${what}`);
   }
 
-  finish(): void {
+  finish({ models }: RunSummary): void {
+    // Where rounds are shown, there is a table at the end that has them.
+    if (!this.options.rounds) for (const use of models) this.write(describeUse(use));
     if (this.servers.size === 0) return;
     this.write(`\nServers, and how often ${this.pipelines[0]} used them:`);
     const names = [...this.servers.keys()];

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { EventRecord, PipelineSummary, RunInfo, RunSummary, Sink } from '../../core/contracts/index.js';
 import { showMetric } from '../../core/experiment/expectations.js';
 import { sparkline } from '../../core/metrics/sparkline.js';
+import { describeUse } from '../../core/models/use.js';
 import { plugin } from '../../core/plugin/registry.js';
 import { formatDuration, formatTime } from '../../core/quantity.js';
 
@@ -62,6 +63,7 @@ function render(summary: RunSummary, info: RunInfo | undefined): string {
       `${summary.warmup > 0 ? ` after ${formatDuration(summary.warmup)} of warm-up` : ''}; ` +
       `${answered} answers, ${failed} questions failed.${starred === undefined ? '' : ' * least RMS.'}`,
   ];
+  lines.push(...summary.models.map(describeUse));
   for (const { pipeline, metric, limit, found, holds } of summary.expectations) {
     lines.push(`${holds ? 'holds ' : 'BROKEN'}  ${pipeline} ${metric} ${limit}: found ${showMetric(metric, found)}`);
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Tensors } from '../../../src/core/contracts/index.js';
 import { parseCard } from '../../../src/core/models/card.js';
@@ -267,6 +268,31 @@ describe('a model and its card', () => {
     expect(error.message).not.toContain('\n');
     await expect(openCard(fixture('opset.json'))).rejects.toThrow(
       /opset\.onnx: onnxruntime cannot load it: .*Opset 99/,
+    );
+  });
+
+  test('are refused when weights in files beside the model are others, missing, or not in the card', async () => {
+    expect((await openCard(changed('external', () => {}))).card.files).toHaveLength(1);
+    const damaged = changed('external', () => {});
+    const weights = join(dirname(damaged), 'external.onnx_data');
+    // One bit of one weight, by which no answer moves by more than the tolerance.
+    const bytes = readFileSync(weights);
+    bytes[4]! ^= 1;
+    writeFileSync(weights, bytes);
+    await expect(openCard(damaged)).rejects.toThrow(/external\.onnx_data: expected the SHA-256 of its card, 1f44/);
+    rmSync(weights);
+    await expect(openCard(damaged)).rejects.toThrow(/external\.onnx_data: cannot be read: no such file/);
+    const unlisted = changed('external', (card: Raw) => {
+      delete card.files;
+    });
+    await expect(openCard(unlisted)).rejects.toThrow(
+      /card\.json files: expected 'external\.onnx_data' among them, .*escapement model .*card\.json --fill lists them/,
+    );
+    const listed = changed('n-hits', (card: Raw) => {
+      card.files = [{ name: 'more.bin', sha256: '0'.repeat(64) }];
+    });
+    await expect(openCard(listed)).rejects.toThrow(
+      /files\[0\]\.name: the model keeps no weights in 'more\.bin': it names no file beside it/,
     );
   });
 

@@ -116,6 +116,17 @@ describe('the learned predictor', () => {
       sameOffsets(run);
       expect(toldBy(run, 'learned').at(-1)!.by).not.toBe('learned');
       expect(whys(run)).toMatch(why);
+      const [use] = run.summary.models;
+      const dropped = use!.dropped[/dropped, (.*?);/.exec(why.source)![1]!]!;
+      const { learned = 0, 'few-measurements': few, ...instead } = use!.told!;
+      expect(instead).toEqual({ 'absurd-answer': dropped });
+      expect(use).toMatchObject({
+        part: 'pipelines/learned/predictor',
+        model: name,
+        asked: learned + dropped,
+        late: 0,
+      });
+      expect(few).toBe(3);
     });
   });
 
@@ -132,6 +143,79 @@ describe('the learned predictor', () => {
       });
   });
 
+  describe('with a latency', () => {
+    const POLL = 64;
+    const run = (latency: string, predictEvery?: string): Promise<Told> =>
+      runYaml(
+        {
+          name: 'latency',
+          duration: '2 h',
+          world: {
+            clock: { use: 'oscillator', frequencyError: '20 ppm', wander: 1e-9 },
+            servers: [{ name: 'wan', delay: '10 ms', jitter: { use: 'exponential', mean: '1 ms' } }],
+            // Where there are faults, they may have a hand in the predictors.
+            faults: [{ use: 'clock-step', at: '30 min', by: '1 ms' }],
+          },
+          sources: { ntp: { use: 'ntp', servers: ['wan'], poller: { use: 'fixed', interval: `${POLL} s` } } },
+          pipelines: [
+            { name: 'default', corrector: 'ensemble' },
+            { name: 'prompt', predictor: 'learned', corrector: 'none' },
+            {
+              name: 'late',
+              predictor: { use: 'learned', latency },
+              corrector: 'none',
+              ...(predictEvery && { predictEvery }),
+            },
+          ],
+        },
+        1,
+      );
+    /** Seconds since the last measurement at every second of the second hour, and what each pipeline told then. */
+    const seconds = ({ samples, rounds }: Told) => {
+      const measured = rounds.filter(({ pipeline }) => pipeline === 'late').map(({ t }) => t);
+      const at = (name: string) => samples.filter(({ pipeline, t }) => pipeline === name && t >= 3600);
+      const [byDefault, prompt] = [at('default'), at('prompt')];
+      return at('late').map(({ t, told }, i) => ({
+        age: t - measured.findLast(time => time < t)!,
+        late: told,
+        prompt: prompt[i]!.told,
+        classical: byDefault[i]!.told,
+      }));
+    };
+
+    test.each([
+      ['in a pipeline that is asked with each measurement', undefined, 0],
+      ['and in one that predicts between them', '5 s', 5],
+    ])('tells the classical estimate until the answer comes into force: %s', async (_, predictEvery, every) => {
+      const told = seconds(await run('20 s', predictEvery));
+      expect(told.length).toBe(3601);
+      for (const { age, late, prompt, classical } of told) {
+        // The first prediction after a measurement asks; what was told before it goes on until then.
+        const asked = age >= every;
+        if (asked && age < 20) {
+          expect(late).toMatchObject({ by: 'ensemble', offset: expect.closeTo(classical.offset, 12) });
+        }
+        if (age > 20 + every) expect(late).toMatchObject({ by: 'learned', offset: expect.closeTo(prompt.offset, 12) });
+      }
+      expect(told.filter(({ late }) => late.by === 'learned').length / told.length).toBeGreaterThan(0.5);
+      // The two differ, so that one is not taken for the other.
+      expect(told.some(({ prompt, classical }) => Math.abs(prompt.offset - classical.offset) > 1e-6)).toBe(true);
+    });
+
+    test('longer than a poll never tells a correction that does not know the last measurement, and says so', async () => {
+      const run90 = await run('90 s');
+      for (const { late, classical } of seconds(run90)) {
+        expect(late).toMatchObject({ by: 'ensemble', offset: expect.closeTo(classical.offset, 12) });
+      }
+      const [, late] = run90.summary.models;
+      // The last question's answer has not come into force when the run ends.
+      expect(late).toMatchObject({ late: late!.asked - 1, told: { 'no-answer': late!.asked - 1 } });
+      expect(whys(run90)).toMatch(
+        'model: no answer before the next measurement; the classical estimator answers (10 so far)',
+      );
+    });
+  });
+
   test('does not wait for a model that takes a second, in real time', async () => {
     await loadAllPlugins();
     const reports: string[] = [];
@@ -145,6 +229,8 @@ describe('the learned predictor', () => {
       if (history.measurements.length === 60) expect(performance.now() - begun).toBeLessThan(1000);
     }
     expect(reports.join('\n')).toMatch('no answer in time; the classical estimator answers (1 so far)');
+    const { late, told, asked } = predictor.modelUse!()!;
+    expect({ late, told }).toEqual({ late: asked, told: { 'no-answer': asked } });
   });
 });
 

@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { describe, expect, test, vi } from 'vitest';
 import { changed, fixture } from '../../support/models.js';
 import { runYaml } from '../../support/run-yaml.js';
 
@@ -43,6 +44,40 @@ describe('a forecasting model in a pipeline', () => {
     expect(told(alone).length).toBeGreaterThan(100);
   });
 
+  test('is run once for all pipelines side by side, which tell what each tells alone', async () => {
+    // The first run also loads and checks the model.
+    const alone = await runYaml(world({ one: model('n-hits') }, EXPONENTIAL));
+    const session = await InferenceSession.create(fixture('n-hits.onnx'));
+    const run = vi.spyOn(Object.getPrototypeOf(session) as InferenceSession, 'run');
+    const rows = (): readonly number[] => run.mock.calls.map(([feeds]) => (feeds['insample_y'] as Tensor).dims[0]!);
+    try {
+      await runYaml(world({ one: model('n-hits') }, EXPONENTIAL));
+      const once = rows();
+      expect(new Set(once)).toEqual(new Set([1]));
+      expect(once.length).toBeGreaterThan(100);
+      run.mockClear();
+      const two = await runYaml(world({ one: model('n-hits'), two: model('n-hits') }, EXPONENTIAL));
+      expect(rows()).toEqual(once.map(() => 2));
+      run.mockClear();
+      // Among others that answer at once, one behind a fallback order.
+      const more = {
+        plain: { use: 'theil-sen' },
+        one: model('n-hits'),
+        two: model('n-hits'),
+        three: withFallback('n-hits'),
+      };
+      const three = await runYaml(world(more, EXPONENTIAL));
+      expect(rows()).toEqual(once.map(() => 3));
+      const told = ({ samples }: typeof alone, name: string) =>
+        samples.filter(({ pipeline }) => pipeline === name).map(({ told }) => told);
+      for (const beside of [two, three]) {
+        for (const name of ['one', 'two']) expect(told(beside, name)).toEqual(told(alone, 'one'));
+      }
+    } finally {
+      run.mockRestore();
+    }
+  });
+
   test('answers with several servers, which answer within milliseconds, and says what it waits for', async () => {
     const names = ['n-hits', 'irregular'];
     const alone = world(Object.fromEntries(names.map(name => [name, model(name)])), undefined);
@@ -65,13 +100,15 @@ describe('a forecasting model in a pipeline', () => {
   });
 
   test.each([
-    ['with the next measurement', undefined, '2 min', 120, 64],
-    ['with the next prediction', '5 s', '20 s', 20, 5],
-    ['though newer questions are asked meanwhile', '5 s', '150 s', 150, 5],
-  ])('answers when its latency is over: %s', async (_, predictEvery, latency, delay, every) => {
+    ['between two measurements', undefined, '20 s', 20, (one: object) => one],
+    ['in a fallback order', undefined, '20 s', 20, (one: object) => ({ use: 'fallback', order: [one] })],
+    ['between two predictions', '50 s', '20 s', 20, (one: object) => one],
+    ['though newer questions are asked meanwhile', '5 s', '150 s', 150, (one: object) => one],
+  ])('answers when its latency is over: %s', async (_, predictEvery, latency, delay, asked) => {
     // A period of its own: the horizon after a burst would be shorter than the latency.
     const card = changed('irregular', one => Object.assign(one, { sampling: { mode: 'irregular', period: 64 } }));
-    const plain = world({ prompt: { use: 'onnx', card }, late: { use: 'onnx', card, latency } }, EXPONENTIAL, '1 h');
+    const predictors = { prompt: asked({ use: 'onnx', card }), late: asked({ use: 'onnx', card, latency }) };
+    const plain = world(predictors, EXPONENTIAL, '1 h');
     const pipelines = plain.pipelines.map(one => ({ ...one, ...(predictEvery && { predictEvery }) }));
     const { samples } = await runYaml({ ...plain, warmup: 0, pipelines }, 1);
     const told = (name: string) =>
@@ -79,11 +116,20 @@ describe('a forecasting model in a pipeline', () => {
     const [prompt, late] = [told('prompt'), told('late')];
     const after = late[0]!.t - prompt[0]!.t;
     expect(after).toBeGreaterThanOrEqual(delay - 1);
-    expect(after).toBeLessThanOrEqual(delay + every + 1);
+    expect(after).toBeLessThanOrEqual(delay + 1);
     // From then on there is always an answer, and newer ones replace it.
     expect(late).toHaveLength(prompt.length - after);
     const lines = new Set(late.map(({ estimate }) => estimate!.drift));
     expect(lines.size).toBeGreaterThan(40);
+  });
+
+  test('that answers late leaves the word to a corrector that has one', async () => {
+    const plain = world({ late: model('irregular', { latency: '20 s' }) }, EXPONENTIAL, '1 h');
+    const pipelines = plain.pipelines.map(one => ({ ...one, corrector: 'ensemble' }));
+    const { samples } = await runYaml({ ...plain, warmup: 0, pipelines }, 1);
+    const told = samples.filter(({ pipeline, t }) => pipeline === 'late' && t > 60);
+    expect(told.length).toBeGreaterThan(3000);
+    expect(new Set(told.map(({ estimate }) => estimate?.by))).toEqual(new Set(['ensemble']));
   });
 
   test.each([
@@ -93,6 +139,13 @@ describe('a forecasting model in a pipeline', () => {
   ])('%s: wrong answers are counted and dropped, and the next in the order answers', async (name, message) => {
     const { summary, events, samples } = await runYaml(world({ pipeline: withFallback(name) }, EXPONENTIAL));
     expect(events.map(({ what }) => what).join('\n')).toMatch(message);
+    const [use] = summary.models;
+    expect(use).toMatchObject({ part: 'pipelines/pipeline/predictor/0-onnx', model: name, late: 0 });
+    const [, why] = /dropped, (.*) \(/.exec(message.source.replaceAll('\\', ''))!;
+    expect(Object.keys(use!.dropped)).toEqual([why]);
+    const said = events.flatMap(({ what }) => /dropped, .* \((\d+) so far/.exec(what)?.[1] ?? []);
+    expect(use!.dropped[why!]).toBeGreaterThanOrEqual(Number(said.at(-1)));
+    expect(use!.dropped[why!]).toBeLessThan(use!.asked);
     expect(summary.pipelines[1]!.error!.max).toBeLessThan(5e-3);
     expect(samples.some(({ estimate }) => estimate?.by === 'last-value')).toBe(true);
   });

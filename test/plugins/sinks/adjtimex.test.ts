@@ -36,7 +36,7 @@ function steering(tells: { offset: number; drift: number; known?: boolean }, mor
     const estimate = { at: { wall: 99, counter: 99 }, drift: tells.drift } as Answer['estimate'];
     return { pipeline: 'p', reading, told, estimate };
   };
-  const service: TimeService = { now: () => ahead(0).told, read: () => ahead(0), ahead };
+  const service: TimeService = { now: () => ahead(0).told, read: () => ahead(0), ahead, models: () => [] };
   const sink = new AdjtimexSink({ ...OPTIONS, ...more } as ConstructorParameters<typeof AdjtimexSink>[0], what =>
     said.push(what),
   );

@@ -35,7 +35,11 @@ interface Running {
 }
 
 /** A service on a free port, asking these servers every 100 ms. */
-async function serve(servers: readonly (string | object)[], options: object = {}): Promise<Running> {
+async function serve(
+  servers: readonly (string | object)[],
+  options: object = {},
+  more: readonly object[] = [],
+): Promise<Running> {
   const scenario = {
     name: 'served',
     world: { kind: 'real' },
@@ -43,6 +47,7 @@ async function serve(servers: readonly (string | object)[], options: object = {}
     pipelines: [
       { name: 'voted', combiner: 'intersection', corrector: 'kalman' },
       { name: 'held', corrector: 'offset-only', timekeeper: 'hold' },
+      ...more,
     ],
     sinks: [{ use: 'http', port: 0, ...options }],
   };
@@ -356,5 +361,34 @@ test('what an attacker sends is dropped, and counted by server and reason', asyn
   } finally {
     await served.stop();
     socket.close();
+  }
+});
+
+test('counts what has become of questions to a model', async () => {
+  const server = await listen(AHEAD);
+  const learned = { name: 'learned', predictor: 'learned', corrector: 'none' };
+  const served = await serve([`127.0.0.1:${server.endpoint.port}`], {}, [learned]);
+  try {
+    const counted = async (): Promise<readonly [asked: number, untold: number, learned: number]> => {
+      const text = await (await fetch(`${served.base}/metrics`)).text();
+      const of = (name: string, labels: string): number =>
+        Number(
+          new RegExp(
+            `^escapement_model_${name}_total\\{part="pipelines/learned/predictor"${labels}\\} (\\d+)$`,
+            'm',
+          ).exec(text)?.[1],
+        );
+      return [
+        of('questions', ''),
+        of('answers_dropped', ',reason="late"'),
+        of('estimates_told', ',by="learned"') + of('estimates_told', ',by="few-measurements"'),
+      ];
+    };
+    const [asked, late, told] = await until(counted, ([asked]) => asked >= 3);
+    expect(late).toBeLessThanOrEqual(asked);
+    expect(told).toBeGreaterThan(asked - late);
+  } finally {
+    await served.stop();
+    server.close();
   }
 });
