@@ -19,8 +19,8 @@ export interface WorldScheduler extends SchedulerLike {
   at(time: number, run: () => void): Task;
   /**
    * The one door for promises: hands the answer to `deliver`, in the order of asking, and holds virtual time still
-   * until it has come. A plain value is delivered synchronously if nothing asked before is still owed. Real time does
-   * not hold still: there each answer is delivered when it comes.
+   * until it has come. A plain value is delivered at once. Real time does not hold still: there each answer is delivered
+   * when it comes.
    */
   settle<T>(answer: T | PromiseLike<T>, deliver: (value: T) => void, fail: (error: unknown) => void): void;
 }

@@ -18,22 +18,22 @@ export abstract class BaseScheduler implements WorldScheduler {
   }
 
   settle<T>(answer: T | PromiseLike<T>, deliver: (value: T) => void, fail: (error: unknown) => void): void {
+    // Also while another's answer is owed: who asks at the same instant then asks beside it, and may share its batch.
     if (!isPromise(answer)) {
-      if (this.owed.length === 0) deliver(answer);
-      else this.owed.push(new Owed(() => deliver(answer), undefined));
+      deliver(answer);
       return;
     }
-    const owed = new Owed(undefined, undefined);
-    owed.promise = answer.then(
-      value => {
-        owed.deliver = () => deliver(value);
-        this.deliverOwed();
-      },
-      error => {
-        owed.deliver = () => fail(error);
-        this.deliverOwed();
-      },
-    );
+    const come = (owed: Owed, delivery: () => void): void => {
+      owed.deliver = delivery;
+      this.deliverOwed();
+    };
+    const owed: Owed = {
+      promise: Promise.resolve(answer).then(
+        value => come(owed, () => deliver(value)),
+        error => come(owed, () => fail(error)),
+      ),
+      deliver: undefined,
+    };
     this.owed.push(owed);
   }
 
@@ -55,11 +55,10 @@ export abstract class BaseScheduler implements WorldScheduler {
   }
 }
 
-class Owed {
-  constructor(
-    public deliver: (() => void) | undefined,
-    public promise: PromiseLike<void> | undefined,
-  ) {}
+interface Owed {
+  readonly promise: PromiseLike<void>;
+  /** Once it has come. */
+  deliver: (() => void) | undefined;
 }
 
 export function isPromise<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {

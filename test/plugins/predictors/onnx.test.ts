@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import { describe, expect, test, vi } from 'vitest';
 import { changed, fixture } from '../../support/models.js';
 import { runYaml } from '../../support/run-yaml.js';
 
@@ -41,6 +42,40 @@ describe('a forecasting model in a pipeline', () => {
       samples.filter(({ pipeline }) => pipeline === 'one').map(({ told }) => told.time);
     expect(told(beside)).toEqual(told(alone));
     expect(told(alone).length).toBeGreaterThan(100);
+  });
+
+  test('is run once for all pipelines side by side, which tell what each tells alone', async () => {
+    // The first run also loads and checks the model.
+    const alone = await runYaml(world({ one: model('n-hits') }, EXPONENTIAL));
+    const session = await InferenceSession.create(fixture('n-hits.onnx'));
+    const run = vi.spyOn(Object.getPrototypeOf(session) as InferenceSession, 'run');
+    const rows = (): readonly number[] => run.mock.calls.map(([feeds]) => (feeds['insample_y'] as Tensor).dims[0]!);
+    try {
+      await runYaml(world({ one: model('n-hits') }, EXPONENTIAL));
+      const once = rows();
+      expect(new Set(once)).toEqual(new Set([1]));
+      expect(once.length).toBeGreaterThan(100);
+      run.mockClear();
+      const two = await runYaml(world({ one: model('n-hits'), two: model('n-hits') }, EXPONENTIAL));
+      expect(rows()).toEqual(once.map(() => 2));
+      run.mockClear();
+      // Among others that answer at once, one behind a fallback order.
+      const more = {
+        plain: { use: 'theil-sen' },
+        one: model('n-hits'),
+        two: model('n-hits'),
+        three: withFallback('n-hits'),
+      };
+      const three = await runYaml(world(more, EXPONENTIAL));
+      expect(rows()).toEqual(once.map(() => 3));
+      const told = ({ samples }: typeof alone, name: string) =>
+        samples.filter(({ pipeline }) => pipeline === name).map(({ told }) => told);
+      for (const beside of [two, three]) {
+        for (const name of ['one', 'two']) expect(told(beside, name)).toEqual(told(alone, 'one'));
+      }
+    } finally {
+      run.mockRestore();
+    }
   });
 
   test('answers with several servers, which answer within milliseconds, and says what it waits for', async () => {
