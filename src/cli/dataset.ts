@@ -86,9 +86,15 @@ export async function dataset(options: DatasetOptions): Promise<void> {
     };
     writeFileSync(join(folder, MANIFEST), `${JSON.stringify(manifest)}\n`);
     if (options.json) {
-      process.stdout.write(`${JSON.stringify({ folder, windows, clocks, files: writer.files }, null, 2)}\n`);
+      const report = { folder, windows, asked: clocks * perClock, clocks, files: writer.files };
+      process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     } else {
       process.stdout.write(`${windows} windows of ${clocks} clocks: ${join(relative('.', folder) || '.', '/')}\n`);
+      if (windows < clocks * perClock) {
+        process.stdout.write(
+          `That is ${(windows / clocks).toFixed(1)} of a clock, not ${perClock}: a turn gives one window at most, and the first turns, the last and what is lost none.\n`,
+        );
+      }
     }
   } catch (error) {
     for (const file of writer?.files ?? []) rmSync(file, { force: true });

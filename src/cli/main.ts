@@ -112,7 +112,7 @@ program
   .option('--families <list>', 'which kinds of clocks and paths; left out: all')
   .option('--polls <range>', 'polling intervals, log-uniform', '16 s..4096 s')
   .option('--turns <range>', 'turns of polling for each clock, log-uniform', '60..800')
-  .option('--windows <count>', 'windows of each clock, spread over its turns', '80')
+  .option('--windows <count>', 'windows of each clock at most, spread over its turns', '80')
   .option('--servers <count>', 'at most so many servers, in the families that have several', '4')
   .option('--randomised <share>', 'share of the clocks on which delays do not bound errors', '0.15')
   .option('--format <name>', 'parquet, or npy for the training script', 'parquet')

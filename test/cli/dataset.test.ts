@@ -37,6 +37,10 @@ describe('escapement dataset', () => {
     const [first] = await Promise.all([draw('one'), draw('again'), draw('other', '--seed', '2')]);
     await draw('numpy', '--format', 'npy');
     expect(first).toMatchObject({ code: 0, stderr: '' });
+    // Six were asked of each clock.
+    expect(first!.stdout).toMatch(
+      /^\d+ windows of 16 clocks: .*\nThat is [345]\.\d of a clock, not 6: a turn gives one .*\n$/,
+    );
     expect(bytes('one', 'windows.parquet')).toEqual(bytes('again', 'windows.parquet'));
     expect(bytes('one', 'windows.parquet')).not.toEqual(bytes('other', 'windows.parquet'));
 

@@ -16,8 +16,11 @@ export function exampleOf(card: ForecastCard, sign: 1 | -1 = 1): Context | undef
   const count = Math.max(2 * card.context.min, Math.min(card.context.max, 96));
   const { period } = card.sampling;
   const interval = period === 'median' ? 64 : period;
+  // The gap lies in the middle of what is shown, and leaves something to show on both of its sides.
+  const gap = Math.min(10, Math.floor(card.context.max / 3));
+  const begins = count - Math.min(count, card.context.max) / 2;
   const measurements = Array.from({ length: count }, (_, i) => {
-    const t = interval * (i + (i > count / 2 ? 10 : 0));
+    const t = interval * (i + (i > begins ? gap : 0));
     const at = { wall: t, counter: t };
     return {
       at,

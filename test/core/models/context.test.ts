@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ForecastCard } from '../../../src/core/models/card.js';
 import { parseCard } from '../../../src/core/models/card.js';
 import { contextOf } from '../../../src/core/models/context.js';
-import { feedsOf } from '../../../src/core/models/feeds.js';
+import { exampleOf, feedsOf } from '../../../src/core/models/feeds.js';
 import { measurementAt } from '../../contract/conformance.js';
 import { fixture } from '../../support/models.js';
 
@@ -65,6 +65,17 @@ describe('what a model is shown', () => {
     expect(contextOf(steady.slice(0, 19), 'counter', base)).toBeUndefined();
     expect(contextOf([], 'counter', base)).toBeUndefined();
     expect(contextOf(new Array(30).fill(steady[0]), 'counter', base)).toBeUndefined();
+  });
+
+  test('can be made up for a model of any length, of one length only too, with a gap where it is long enough', () => {
+    for (let length = 2; length <= 200; length++) {
+      for (const mode of ['regular', 'irregular'] as const) {
+        const context = { ...base.context, min: length, max: length };
+        const example = exampleOf(with_({ context, sampling: { ...base.sampling, mode } }));
+        expect(example?.offsets.length, `${length} ${mode}`).toBe(length);
+        if (mode === 'regular' && length >= 15) expect(example!.offsets.some(Number.isNaN), `${length}`).toBe(true);
+      }
+    }
   });
 
   test('fills patches with the values, then their flags', () => {
