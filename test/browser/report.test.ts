@@ -110,12 +110,12 @@ describe.skipIf(whyNoBrowser())('the report in a browser', () => {
     await page.keyboard.down('Control');
     await page.mouse.wheel(0, -300);
     await page.keyboard.up('Control');
-    await expect.poll(() => view(page)).not.toBe('0 s to 4 h');
+    await expect.poll(() => view(page), { timeout: 10_000 }).not.toBe('0 s to 4 h');
     const zoomed = await view(page);
     await page.mouse.down();
     await page.mouse.move(x - 120, y, { steps: 6 });
     await page.mouse.up();
-    await expect.poll(() => view(page)).not.toBe(zoomed);
+    await expect.poll(() => view(page), { timeout: 10_000 }).not.toBe(zoomed);
     expect(complaints).toEqual([]);
     await page.close();
   });
