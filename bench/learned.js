@@ -209,6 +209,13 @@ function ratioOf(ratios, stream) {
   return { ratio: geometric(ratios), low: draws[50], high: draws[1949] };
 }
 
+/** The mean of one share a clock, and its standard error: what these clocks can tell of the family. */
+function shareOf(shares) {
+  const share = mean(shares);
+  const variance = shares.reduce((sum, one) => sum + (one - share) ** 2, 0) / Math.max(1, shares.length - 1);
+  return { share, error: Math.sqrt(variance / shares.length) };
+}
+
 /** Between which ratios eight in ten single clocks lie: what a clock or two say of a family. */
 function spreadOf(ratios) {
   const sorted = Float64Array.from(ratios).sort();
@@ -269,7 +276,7 @@ function summary(family, clocks) {
       afterSteps: ratios('afterSteps'),
       spread: spreadOf(clocks.map(({ figures }) => figures[pipeline].mae / figures.default.mae)),
       coverage: LEVELS.map((_, i) => ({
-        share: mean(own.map(({ coverage }) => coverage[i])),
+        ...shareOf(own.map(({ coverage }) => coverage[i])),
         ...meansRatio(
           own.map(({ coverage }) => coverage[i]),
           ofDefault.map(({ coverage }) => coverage[i]),
@@ -289,7 +296,7 @@ function summary(family, clocks) {
   const observable =
     symmetric.length < 2
       ? undefined
-      : LEVELS.map((_, i) => mean(symmetric.map(({ figures }) => figures.learned.coverage[i])));
+      : LEVELS.map((_, i) => shareOf(symmetric.map(({ figures }) => figures.learned.coverage[i])));
   return {
     family,
     clocks: clocks.length,
@@ -369,7 +376,7 @@ function plain({ family, clocks, learnedShare, observable, symmetric, pipelines 
   }
   if (observable !== undefined && symmetric < clocks) {
     console.log(
-      `learned, on the ${symmetric} clocks whose least delays stay alike: ${observable.map(percent).join(' / ')} %`,
+      `learned, on the ${symmetric} clocks whose least delays stay alike: ${observable.map(({ share }) => percent(share)).join(' / ')} %`,
     );
   }
 }
@@ -421,16 +428,18 @@ function tables(families) {
     families.map(one => {
       const { learned, default: classical } = one.pipelines;
       const holds = coverage => coverage.map(({ share }) => percent(share)).join(' / ');
+      // Of the one at 80 %, what so many clocks leave open.
+      const leeway = ([, { error }]) => `±${percent(error)}`;
       return [
         name(one),
         `${(100 * one.learnedShare).toFixed(0)} %`,
         holds(classical.coverage),
-        holds(learned.coverage),
+        `${holds(learned.coverage)} ${leeway(learned.coverage)}`,
         one.symmetric === one.clocks
           ? '–'
           : one.observable === undefined
             ? 'none'
-            : `${one.observable.map(percent).join(' / ')} (${one.symmetric})`,
+            : `${holds(one.observable)} ${leeway(one.observable)} (${one.symmetric})`,
         ...learned.coverage.map(text),
         text(learned.pit),
         learned.below.map(share => (100 * share).toFixed(0)).join(' '),

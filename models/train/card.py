@@ -28,6 +28,7 @@ def write_card(model, out, abouts, windows, held, scores, options):
         opset_version=OPSET,
         input_names=["samples", "globals"],
         output_names=["quantiles"],
+        dynamic_axes={name: {0: "batch"} for name in ("samples", "globals", "quantiles")},
     )
     onnx.checker.check_model(onnx.load(str(out)))
     # One held-out window from the middle, with what this model says to it.
@@ -50,11 +51,11 @@ def write_card(model, out, abouts, windows, held, scores, options):
         "opset": OPSET,
         "features": about["layout"],
         "inputs": [
-            {"name": "samples", "role": "window", "dtype": "float32", "layout": ["batch", "time", "feature"], "shape": [1, length, features]},
-            {"name": "globals", "role": "globals", "dtype": "float32", "layout": ["batch", "feature"], "shape": [1, whole]},
+            {"name": "samples", "role": "window", "dtype": "float32", "layout": ["batch", "time", "feature"], "shape": [None, length, features]},
+            {"name": "globals", "role": "globals", "dtype": "float32", "layout": ["batch", "feature"], "shape": [None, whole]},
         ],
         "outputs": [
-            {"name": "quantiles", "role": "quantiles", "dtype": "float32", "layout": ["batch", "time", "quantile"], "shape": [1, *answer.shape[1:]]},
+            {"name": "quantiles", "role": "quantiles", "dtype": "float32", "layout": ["batch", "time", "quantile"], "shape": [None, *answer.shape[1:]]},
         ],
         "parameters": {"horizons": about["horizons"], "levels": list(LEVELS)},
         "training": {
@@ -79,5 +80,5 @@ def write_card(model, out, abouts, windows, held, scores, options):
     }
     text = json.dumps(card, indent=2)
     # Long lists of numbers on one line.
-    text = re.sub(r"\[\s+([-0-9.e,\s]+?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
+    text = re.sub(r"\[\s+((?:null|[-0-9.e,\s])+?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m.group(1)) + "]", text)
     out.with_suffix(".json").write_text(text + "\n")

@@ -76,6 +76,12 @@ class Dice {
   }
 }
 
+/**
+ * What else a usual crystal may have. In the first hours of a poller that adapts the intervals are long before there are many
+ * measurements, so that little is known of how the crystal wanders.
+ */
+const BESIDE = ['nothing', 'temperature', 'congestion', 'adaptive-polls', 'first-hours'] as const;
+
 type Law = Readonly<Record<string, unknown>>;
 const exponential = (mean: number): Law => ({ use: 'exponential', mean });
 
@@ -126,18 +132,20 @@ export function draw(family: Family, random: RandomStream, options: DrawOptions)
   const sparse = family === 'sparse' && most > 1024;
   // A crystal such as most machines have, which nobody gains by following faster: alone, or with one thing more.
   const crystal = family === 'usual-crystals';
-  const beside = crystal ? dice.one(['nothing', 'temperature', 'congestion', 'adaptive-polls'] as const) : family;
+  const beside = crystal ? dice.one(BESIDE) : family;
+  const young = beside === 'first-hours';
   // On the nearest networks queues are short beside what a crystal wanders between polls.
   const near = crystal && dice.chance(0.3);
-  const usual = beside === 'adaptive-polls' ? 256 : 1024;
+  // A poller that adapts begins at the shortest interval and takes its time to the longest.
+  const adapts = young || beside === 'adaptive-polls';
+  const usual = young ? 128 : adapts ? 256 : 1024;
   const poll = Math.round(
     sparse ? dice.scale(Math.max(1024, least), most) : dice.scale(least, Math.max(least, Math.min(usual, most))),
   );
-  // A poller that adapts begins at the shortest interval and takes its time to the longest.
-  const adapts = beside === 'adaptive-polls';
   const longest = adapts ? Math.min(poll * 2 ** dice.one([2, 3, 4, 5]), Math.max(most, poll)) : poll;
   const typical = Math.round(Math.sqrt(poll * longest));
-  const duration = Math.max(typical * Math.round(dice.scale(...options.turns)), options.atLeast);
+  const turns = Math.round(dice.scale(...options.turns));
+  const duration = Math.max(young ? longest * dice.between(16, 40) : typical * turns, options.atLeast);
   const mixture = family === 'mixtures';
   const faults: Record<string, unknown>[] = [];
   let symmetric = true;

@@ -1,6 +1,6 @@
 /** How many of the last scores are looked at, and how much they have to outweigh before they are believed outright. */
 const REMEMBERED = 200;
-const PRIOR = 40;
+const PRIOR = 20;
 
 /**
  * A factor on half-widths so that they would have held a share `level` of the last scored errors (split conformal

@@ -53,6 +53,7 @@ export class LearnedEstimator {
   readonly gate = new Gate();
   readonly trust = new Trust();
   private readonly expected = new ExpectedGain();
+  private answers = 0;
   private readonly track: ClassicalTrack;
   private readonly at68 = new ConformalFactor(0.68);
   private readonly at95 = new ConformalFactor(0.95);
@@ -97,7 +98,7 @@ export class LearnedEstimator {
     const problem = problemWith(answer);
     if (problem !== undefined) return { ...this.fall('absurd-answer', classical), problem };
     this.expected.add(answer);
-    const share = this.trust.share(this.expected.share);
+    const share = this.trust.share(this.expected.share, ++this.answers);
     this.whole = corrected(classical, answer, window.spacing, 'learned');
     this.learned = this.gated ? corrected(classical, answer, window.spacing, 'learned', share) : this.whole;
     if (this.gated && !this.gate.open) return this.fall('gate', classical);

@@ -7,7 +7,9 @@ const FORGETTING = 0.99;
  * gain is as 2s − s², but what they cost on a clock where they happen to be wrong is as s.
  */
 const PRIOR = 60;
-const MUCH = 0.175;
+const MUCH = 0.2;
+/** For so many answers belief grows from nothing: before them nobody can have seen whether the model knows such a clock. */
+const GROWS = 64;
 
 /** What lies farther from both lines than so many deviations tells of neither; and no one measurement tells more. */
 const FAR = 3;
@@ -37,9 +39,9 @@ export class Trust {
     this.information = this.information * kept + information;
   }
 
-  /** `expected`: by what part the model expects to lower the mean absolute error. */
-  share(expected: number): number {
-    const believed = Math.min(1, expected / MUCH) ** 3;
+  /** `expected`: by what part the model expects to lower the mean absolute error; `answers`: how many it has given. */
+  share(expected: number, answers: number): number {
+    const believed = Math.min(1, expected / MUCH) ** 3 * Math.min(1, answers / GROWS);
     return Math.min(1, Math.max(0, (PRIOR * believed + this.along) / (PRIOR + this.information)));
   }
 }
