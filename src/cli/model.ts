@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Tensors } from '../core/contracts/index.js';
@@ -122,12 +122,11 @@ function hashesOf({ sha256, files }: BareModel) {
 
 /** Writes into a card what can be computed; one that would not hold stays as it is. */
 async function fillCard(file: string): Promise<void> {
-  const {
-    sha256: _sha256,
-    files: _files,
-    golden: _golden,
-    ...given
-  } = parseJson(readText(file), file) as Record<string, unknown>;
+  const written = parseJson(readText(file), file);
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) {
+    throw new InputError(file, `expected a card, an object, found ${JSON.stringify(written).slice(0, 40)}`);
+  }
+  const { sha256: _sha256, files: _files, golden: _golden, ...given } = written as Record<string, unknown>;
   // Stand in for what is not known yet, so that all the rest can be read.
   const card = parseCard(JSON.stringify({ ...given, sha256: '0'.repeat(64), golden: '-' }), file);
   if (card.task !== 'forecast') {
@@ -140,7 +139,14 @@ async function fillCard(file: string): Promise<void> {
   const golden = await goldenFor(bare, card, file);
   const text = `${compact({ ...Object.fromEntries(filled), golden })}\n`;
   await openCardText(text, file);
-  writeOutput(file, text, file);
+  // What was written by hand is not lost where this cannot be written whole.
+  const beside = `${file}.filled`;
+  try {
+    writeOutput(beside, text, file);
+    renameSync(beside, file);
+  } finally {
+    rmSync(beside, { force: true });
+  }
 }
 
 /** Loads a model as a run would, and says what it is and how long it takes. */

@@ -72,6 +72,15 @@ describe('escapement model', () => {
     expect(JSON.parse(readFileSync(file, 'utf8')).golden.outputs).not.toEqual(golden.outputs);
   });
 
+  test.each(['null', '3', '[]'])('does not fill in what is no card: %s', async text => {
+    const file = join(folder, 'none.json');
+    writeFileSync(file, text);
+    const { code, stderr } = await escapement(['model', file, '--fill']);
+    expect({ code, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, lines: 1 });
+    expect(stderr).toMatch(/none\.json: expected a card, an object, found /);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
   test('fills in the files in which a model keeps its weights', async () => {
     const file = changed('external', (card: Raw) => {
       delete card.files;

@@ -49,15 +49,14 @@ const NORMAL = { at68: 0.994457883209753, at80: 1.2815515655446004, at95: 1.9599
 function quantileOf({ quantiles }: Estimate, level: number): number {
   const normal = normalQuantile(level);
   if (quantiles === undefined) return normal;
-  // How much wider than a normal law's, between the levels that are known (in the normal law's own deviations).
   const { at68, at80, at95 } = quantiles;
-  const wide = at95 / NORMAL.at95;
-  const narrow = at68 / NORMAL.at68;
-  if (at80 === undefined) return normal * between(NORMAL.at68, narrow, NORMAL.at95, wide, normal);
-  const middle = at80 / NORMAL.at80;
-  return normal < NORMAL.at80
-    ? normal * between(NORMAL.at68, narrow, NORMAL.at80, middle, normal)
-    : normal * between(NORMAL.at80, middle, NORMAL.at95, wide, normal);
+  if (at80 !== undefined && normal > NORMAL.at68 && normal < NORMAL.at95) {
+    return normal < NORMAL.at80
+      ? between(NORMAL.at68, at68, NORMAL.at80, at80, normal)
+      : between(NORMAL.at80, at80, NORMAL.at95, at95, normal);
+  }
+  // How much wider than a normal law's, between the levels that are known (in the normal law's own deviations).
+  return normal * between(NORMAL.at68, at68 / NORMAL.at68, NORMAL.at95, at95 / NORMAL.at95, normal);
 }
 
 /** On the straight line from (x0, y0) to (x1, y1), and at its ends beyond them. */

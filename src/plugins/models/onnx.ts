@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { inject } from 'inversify';
@@ -218,11 +218,29 @@ async function checkFiles(card: ModelCard, file: string, modelFile: string, byte
       const found = own.map(one => `'${one}'`).join(', ') || 'no file beside it';
       throw new InputError(`${file} files[${i}].name`, `the model keeps no weights in '${name}': it names ${found}`);
     }
-    const found = await hashOf(resolve(dirname(modelFile), name));
-    if (found.sha256 !== sha256) throw otherFile(resolve(dirname(modelFile), name), sha256, found.sha256);
+    const beside = weightsFile(modelFile, name);
+    const found = await hashOf(beside);
+    if (found.sha256 !== sha256) throw otherFile(beside, sha256, found.sha256);
     size += found.bytes;
   }
   return size;
+}
+
+/** A file that a model names is in its folder, and is one: what a model is read from is not for the model to choose. */
+function weightsFile(modelFile: string, name: string): string {
+  const folder = dirname(modelFile);
+  const file = resolve(folder, name);
+  if (isAbsolute(name) || relative(folder, file).startsWith('..')) {
+    throw new InputError(
+      modelFile,
+      `expected to find all its weights in its own folder, found that it names '${name}'`,
+    );
+  }
+  const about = statSync(file, { throwIfNoEntry: false });
+  if (about !== undefined && !about.isFile() && !about.isDirectory()) {
+    throw new InputError(file, 'cannot be read: it is no file');
+  }
+  return file;
 }
 
 async function hashOf(file: string): Promise<{ readonly sha256: string; readonly bytes: number }> {
@@ -621,7 +639,7 @@ export interface BareModel {
 export async function openBare(modelFile: string): Promise<BareModel> {
   const bytes = read(modelFile);
   const files: { name: string; bytes: number; sha256: string }[] = [];
-  for (const name of dataFilesOf(bytes)) files.push({ name, ...(await hashOf(resolve(dirname(modelFile), name))) });
+  for (const name of dataFilesOf(bytes)) files.push({ name, ...(await hashOf(weightsFile(modelFile, name))) });
   // Only names and types are asked of it: there is no card.
   const { session, ort } = await sessionFor(modelFile);
   return {

@@ -73,6 +73,8 @@ export class LearnedPredictor implements Predictor {
   private pending: Promise<void> | undefined;
   /** The answer that a latency still holds back. */
   private coming: Coming | undefined;
+  /** Seconds that UTC has leapt: a question may be asked before and answered after. */
+  private leapt = 0;
   private told: Reason | 'learned' | undefined;
   private readonly counts = noAnswers();
   private unanswered = 0;
@@ -111,9 +113,7 @@ export class LearnedPredictor implements Predictor {
   leap(by: number): void {
     this.estimator?.leap(by);
     this.current = this.current && shifted(this.current, by);
-    if (this.coming === undefined) return;
-    const { question } = this.coming;
-    this.coming = { ...this.coming, question: { ...question, classical: shifted(question.classical, by) } };
+    this.leapt += by;
   }
 
   /** Shows the estimator what it has not seen; the question after the last of it, or undefined: nothing new that is believed. */
@@ -142,12 +142,12 @@ export class LearnedPredictor implements Predictor {
     this.asked = question;
     const { coming } = this;
     this.coming = undefined;
-    if (coming !== undefined) this.conclude(coming.question, coming.answer);
+    if (coming !== undefined) this.conclude(coming);
     return question;
   }
 
   private async ask(question: Question): Promise<void> {
-    const { world, options } = this;
+    const { world, options, leapt } = this;
     const ready = world.scheduler.time + options.latency;
     this.opening ??= this.openModel();
     const open = await this.opening;
@@ -166,12 +166,15 @@ export class LearnedPredictor implements Predictor {
       }
     }
     if (world.kind === 'real' || options.latency === 0 || open === undefined || window === undefined) {
-      this.conclude(question, answer);
+      this.conclude({ question, answer, leapt });
       return;
     }
-    this.current = question.classical;
-    this.coming = { question, answer, ready };
-    world.scheduler.at(ready, () => this.revised.next());
+    this.current = shifted(question.classical, this.leapt - leapt);
+    const coming = { question, answer, leapt, ready };
+    this.coming = coming;
+    world.scheduler.at(ready, () => {
+      if (this.coming === coming) this.revised.next();
+    });
   }
 
   /** What a latency has held back until now is told from now on. */
@@ -179,14 +182,15 @@ export class LearnedPredictor implements Predictor {
     const { coming } = this;
     if (coming === undefined || coming.ready > this.world.scheduler.time) return;
     this.coming = undefined;
-    this.conclude(coming.question, coming.answer);
+    this.conclude(coming);
   }
 
   /** An answer to an older question than the last comes too late: it does not know what has been measured since. */
-  private conclude(question: Question, answer: Float32Array | undefined): void {
+  private conclude({ question, answer, leapt }: Concluded): void {
     const late = question !== this.asked;
-    if (late) this.tellOf('no answer before the next measurement', ++this.overtaken);
-    const { estimate, by, problem } = this.estimator!.answer(question, late ? undefined : answer);
+    if (late && answer !== undefined) this.tellOf('no answer before the next measurement', ++this.overtaken);
+    const now = { ...question, classical: shifted(question.classical, this.leapt - leapt) };
+    const { estimate, by, problem } = this.estimator!.answer(now, late ? undefined : answer);
     if (!late) this.current = estimate;
     if (problem !== undefined) this.drop(problem);
     if (by !== this.told && this.open !== undefined) {
@@ -231,9 +235,14 @@ export class LearnedPredictor implements Predictor {
   }
 }
 
-interface Coming {
+/** A question, what became of it, and how far UTC had leapt when it was asked. */
+interface Concluded {
   readonly question: Question;
   readonly answer: Float32Array | undefined;
+  readonly leapt: number;
+}
+
+interface Coming extends Concluded {
   /** By the scheduler: from when it is told. */
   readonly ready: number;
 }

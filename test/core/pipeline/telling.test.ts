@@ -70,6 +70,9 @@ describe('what is told', () => {
     const levels = [0.3, 0.5, 0.68, 0.75, 0.8, 0.9, 0.95, 0.99];
     const halves = levels.map(level => width(known, level));
     expect(halves).toEqual([...halves].sort((a, b) => a - b));
+    // Nor does it fall where two sizes are all but one.
+    const flat = levels.map(level => width({ at68: 1, at80: 1.28, at95: 1.3 }, level));
+    expect(flat).toEqual([...flat].sort((a, b) => a - b));
     // Beyond what is known, as much wider than the normal law as there.
     expect(width(known, 0.5)).toBeCloseTo((1.2 / 0.99446) * 0.67449, 4);
     expect(width(known, 0.99)).toBeCloseTo((3 / 1.95996) * 2.57583, 4);

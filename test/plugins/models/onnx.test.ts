@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Tensors } from '../../../src/core/contracts/index.js';
 import { parseCard } from '../../../src/core/models/card.js';
-import { goldenOf, openCard } from '../../../src/plugins/models/onnx.js';
+import { goldenOf, openBare, openCard } from '../../../src/plugins/models/onnx.js';
 import { changed, fixture } from '../../support/models.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: a card as it stands in its file, to be spoilt.
@@ -287,6 +287,13 @@ describe('a model and its card', () => {
     });
     await expect(openCard(unlisted)).rejects.toThrow(
       /card\.json files: expected 'external\.onnx_data' among them, .*escapement model .*card\.json --fill lists them/,
+    );
+    const outside = changed('external', () => {});
+    const model = join(dirname(outside), 'external.onnx');
+    const named = readFileSync(model).toString('latin1').replace('external.onnx_data', '../ernal.onnx_data');
+    writeFileSync(model, named, 'latin1');
+    await expect(openBare(model)).rejects.toThrow(
+      /external\.onnx: expected to find all its weights in its own folder, found that it names '\.\.\/ernal\.onnx_data'/,
     );
     const listed = changed('n-hits', (card: Raw) => {
       card.files = [{ name: 'more.bin', sha256: '0'.repeat(64) }];

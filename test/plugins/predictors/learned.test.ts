@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Container } from 'inversify';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Predictor, World } from '../../../src/core/contracts/index.js';
+import { type Estimate, type Predictor, World } from '../../../src/core/contracts/index.js';
 import { makePlugin, type PluginChoice, type PluginKind } from '../../../src/core/plugin/registry.js';
 import { InputFolder, PluginFactory, Report } from '../../../src/core/plugin/tokens.js';
 import { SimulatedWorld } from '../../../src/core/world/simulated-world.js';
@@ -216,6 +216,21 @@ describe('the learned predictor', () => {
     });
   });
 
+  test('an answer to what was asked before a leap second is told for the time after it', async () => {
+    await loadAllPlugins();
+    const told = async (leap: number): Promise<Estimate> => {
+      const predictor = realtime({ use: 'onnx', card: 'models/clock-gru.json' }, []);
+      const history = new TestHistory();
+      for (const measurement of life().slice(0, 60)) history.add(measurement);
+      const asking = predictor.predict(history, life()[59]!.at);
+      predictor.leap!(leap);
+      return (await asking)!;
+    };
+    const [before, after] = [await told(0), await told(-1)];
+    expect(after.by).toBe('learned');
+    expect(after.offset).toBeCloseTo(before.offset - 1, 9);
+  });
+
   test('does not wait for a model that takes a second, in real time', async () => {
     await loadAllPlugins();
     const reports: string[] = [];
@@ -231,6 +246,14 @@ describe('the learned predictor', () => {
     expect(reports.join('\n')).toMatch('no answer in time; the classical estimator answers (1 so far)');
     const { late, told, asked } = predictor.modelUse!()!;
     expect({ late, told }).toEqual({ late: asked, told: { 'no-answer': asked } });
+    // Of two questions that both come to nothing, neither is counted twice, though one was overtaken besides.
+    const more = life().slice(60, 62);
+    const both = more.map(measurement => {
+      history.add(measurement);
+      return predictor.predict(history, measurement.at);
+    });
+    await Promise.all(both);
+    expect(predictor.modelUse!()).toMatchObject({ asked: asked + 2, late: asked + 2 });
   });
 });
 
