@@ -110,6 +110,7 @@ function halfHolding(level: number, answer: ArrayLike<number>, row: number, midd
 export function widened(estimate: Estimate, by68: number, by95: number): Estimate {
   const { at68, at80, at95 } = estimate.quantiles!;
   const narrow = at68 * by68;
+  // In the normal law's deviations 80 % lies three tenths of the way from 68 to 95 %.
   const middle = Math.max(narrow, at80! * by68 ** 0.7 * by95 ** 0.3);
   return { ...estimate, quantiles: { at68: narrow, at80: middle, at95: Math.max(middle, at95 * by95) } };
 }

@@ -1,6 +1,6 @@
 import type { Measurement, Tensor, TensorData, Tensors } from '../contracts/index.js';
 import { randomStream } from '../world/random.js';
-import type { Dtype, ForecastCard, ForecastInput } from './card.js';
+import { type Dtype, type ForecastCard, type ForecastInput, product } from './card.js';
 import { type Context, contextOf } from './context.js';
 
 type Channel = ForecastInput['channels'][number];
@@ -36,7 +36,7 @@ function tensorOf(input: ForecastInput, context: Context, card: ForecastCard): T
   const shown = context.offsets.length;
   if (role === 'constant') {
     const dims = shape.map((length, k) => length ?? (layout[k] === 'time' ? shown : 1));
-    return { dims, data: filled(dtype, size(dims), () => input.value!) };
+    return { dims, data: filled(dtype, product(dims), () => input.value!) };
   }
   const channels: readonly Channel[] = role === 'values' ? input.channels : ['offset'];
   const featureAxis = layout.indexOf('feature');
@@ -60,7 +60,7 @@ function tensorOf(input: ForecastInput, context: Context, card: ForecastCard): T
     return length ?? patch * channels.length;
   });
   const place = dims.map(() => 0);
-  const data = filled(dtype, size(dims), () => {
+  const data = filled(dtype, product(dims), () => {
     let step = timeAxis >= 0 ? place[timeAxis]! : 0;
     let channel = layout.includes('channel') ? place[layout.indexOf('channel')]! : 0;
     if (featureAxis >= 0) {
@@ -95,10 +95,6 @@ function paddingOf(role: ForecastInput['role'], channel: Channel, card: Forecast
 
 function padValue({ context }: ForecastCard): number {
   return context.padValue === 'NaN' ? Number.NaN : context.padValue;
-}
-
-function size(dims: readonly number[]): number {
-  return dims.reduce((product, length) => product * length, 1);
 }
 
 /**

@@ -1,5 +1,18 @@
 import type { ModelTotals, ModelUse, OpenModel } from '../contracts/index.js';
 
+/** Counts things by kind, and tells of each kind's first, tenth, hundredth, … */
+export class Tally {
+  readonly counts = new Map<string, number>();
+
+  constructor(private readonly tell: (kind: string, times: number) => void) {}
+
+  add(kind: string): void {
+    const times = (this.counts.get(kind) ?? 0) + 1;
+    this.counts.set(kind, times);
+    if (Number.isInteger(Math.log10(times))) this.tell(kind, times);
+  }
+}
+
 /** What has become of the questions to a model, with the answers of it that were not believed, by why. */
 export function useOf({ card, counts }: OpenModel, refused: Iterable<readonly [string, number]>): ModelUse {
   const { asked, late, dropped } = counts;

@@ -17,7 +17,7 @@ import { LEVELS, ROWS } from '../../core/learned/correction.js';
 import { LearnedEstimator, noAnswers, type Question, type Reason } from '../../core/learned/learned-estimator.js';
 import { FEATURES, GLOBALS, HORIZONS, LAYOUT, WINDOW } from '../../core/learned/residual-window.js';
 import type { ModelCard } from '../../core/models/card.js';
-import { useOf } from '../../core/models/use.js';
+import { Tally, useOf } from '../../core/models/use.js';
 import { propagate, shifted } from '../../core/pipeline/estimates.js';
 import { choice } from '../../core/plugin/choice.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -77,10 +77,8 @@ export class LearnedPredictor implements Predictor {
   private leapt = 0;
   private told: Reason | 'learned' | undefined;
   private readonly counts = noAnswers();
-  private unanswered = 0;
-  /** Answers that newer measurements have overtaken. */
-  private overtaken = 0;
-  private readonly dropped = new Map<string, number>();
+  private readonly missing = new Tally((what, times) => this.tellOf(what, times));
+  private readonly dropped = new Tally((why, times) => this.tellOf(`answer dropped, ${why}`, times));
 
   constructor(
     @inject(PluginOptions) private readonly options: z.output<typeof Options>,
@@ -105,9 +103,9 @@ export class LearnedPredictor implements Predictor {
 
   modelUse(): ModelUse | undefined {
     if (this.open === undefined) return undefined;
-    const use = useOf(this.open, this.dropped);
+    const use = useOf(this.open, this.dropped.counts);
     const told = Object.fromEntries(Object.entries(this.counts).filter(([, count]) => count > 0));
-    return { ...use, late: use.late + this.overtaken, told };
+    return { ...use, late: use.late + (this.missing.counts.get(OVERTAKEN) ?? 0), told };
   }
 
   leap(by: number): void {
@@ -160,9 +158,9 @@ export class LearnedPredictor implements Predictor {
           globals: { data: window.globals, dims: [1, GLOBALS] },
         });
         answer = outputs?.['quantiles']?.data as Float32Array | undefined;
-        if (outputs === undefined) this.tellOf('no answer in time', ++this.unanswered);
+        if (outputs === undefined) this.missing.add('no answer in time');
       } catch (error) {
-        this.drop(`failed: ${firstLine(error)}`);
+        this.dropped.add(`failed: ${firstLine(error)}`);
       }
     }
     if (world.kind === 'real' || options.latency === 0 || open === undefined || window === undefined) {
@@ -188,11 +186,11 @@ export class LearnedPredictor implements Predictor {
   /** An answer to an older question than the last comes too late: it does not know what has been measured since. */
   private conclude({ question, answer, leapt }: Concluded): void {
     const late = question !== this.asked;
-    if (late && answer !== undefined) this.tellOf('no answer before the next measurement', ++this.overtaken);
+    if (late && answer !== undefined) this.missing.add(OVERTAKEN);
     const now = { ...question, classical: shifted(question.classical, this.leapt - leapt) };
     const { estimate, by, problem } = this.estimator!.answer(now, late ? undefined : answer);
     if (!late) this.current = estimate;
-    if (problem !== undefined) this.drop(problem);
+    if (problem !== undefined) this.dropped.add(problem);
     if (by !== this.told && this.open !== undefined) {
       if (this.told !== undefined || by === 'learned') this.report(MEANS[by]);
       this.told = by;
@@ -221,19 +219,13 @@ export class LearnedPredictor implements Predictor {
     }
   }
 
-  private drop(why: string): void {
-    const times = (this.dropped.get(why) ?? 0) + 1;
-    this.dropped.set(why, times);
-    this.tellOf(`answer dropped, ${why}`, times);
-  }
-
-  /** Reports the first, the tenth, the hundredth, … of a kind. */
   private tellOf(what: string, times: number): void {
-    if (Number.isInteger(Math.log10(times))) {
-      this.report(`model: ${what}; the classical estimator answers (${times} so far)`);
-    }
+    this.report(`model: ${what}; the classical estimator answers (${times} so far)`);
   }
 }
+
+/** Answers that came, after newer measurements had. */
+const OVERTAKEN = 'no answer before the next measurement';
 
 /** A question, what became of it, and how far UTC had leapt when it was asked. */
 interface Concluded {

@@ -19,7 +19,7 @@ import { contextOf } from '../../core/models/context.js';
 import { feedsOf } from '../../core/models/feeds.js';
 import { estimateOf, type Forecast, forecastOf } from '../../core/models/forecast.js';
 import { ForecastResiduals } from '../../core/models/residuals.js';
-import { useOf } from '../../core/models/use.js';
+import { Tally, useOf } from '../../core/models/use.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { PluginFactory, Report } from '../../core/plugin/tokens.js';
 import { duration, time } from '../../core/quantity.js';
@@ -69,7 +69,9 @@ export class OnnxPredictor implements Predictor {
   private readonly model: Model;
   private open: OpenModel | undefined;
   private card: ForecastCard | undefined;
-  private readonly dropped = new Map<string, number>();
+  private readonly dropped = new Tally((why, times) =>
+    this.report(`model '${this.card!.id}': answer dropped, ${why} (${times} so far)`),
+  );
   private readonly residuals = new ForecastResiduals();
   /** In force, and those that a latency still holds back: there are several where it is longer than a poll. */
   private current: Answer | undefined;
@@ -117,7 +119,7 @@ export class OnnxPredictor implements Predictor {
   }
 
   modelUse(): ModelUse | undefined {
-    const refused = [...this.dropped].filter(([why]) => why !== LATE);
+    const refused = [...this.dropped.counts].filter(([why]) => why !== LATE);
     return this.open && useOf(this.open, refused);
   }
 
@@ -203,11 +205,7 @@ export class OnnxPredictor implements Predictor {
     // What is told must not go on from a forecast that newer measurements have not confirmed.
     this.current = undefined;
     this.coming = [];
-    const count = (this.dropped.get(why) ?? 0) + 1;
-    this.dropped.set(why, count);
-    if (Number.isInteger(Math.log10(count))) {
-      this.report(`model '${this.card!.id}': answer dropped, ${why} (${count} so far)`);
-    }
+    this.dropped.add(why);
   }
 }
 

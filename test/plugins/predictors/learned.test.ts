@@ -143,6 +143,29 @@ describe('the learned predictor', () => {
       });
   });
 
+  test('tells the same to the bit beside others that ask the model in the same batch', async () => {
+    const told = async (...others: object[]) => {
+      const { samples } = await runYaml(
+        {
+          name: 'beside',
+          duration: '1 h',
+          world: {
+            clock: { use: 'oscillator', frequencyError: '20 ppm', wander: 1e-9 },
+            servers: [{ name: 'wan', delay: '10 ms', jitter: { use: 'exponential', mean: '1 ms' } }],
+          },
+          sources: { ntp: { use: 'ntp', servers: ['wan'], poller: { use: 'fixed', interval: '16 s' } } },
+          pipelines: [...others, { name: 'one', predictor: 'learned', corrector: 'none' }],
+        },
+        5,
+      );
+      return samples.filter(({ pipeline }) => pipeline === 'one').map(({ told }) => [told.offset, told.uncertainty]);
+    };
+    const alone = await told();
+    expect(alone.length).toBeGreaterThan(700);
+    const ungated = { name: 'two', predictor: { use: 'learned', gate: false }, corrector: 'none' };
+    expect(await told(ungated, { name: 'three', predictor: 'learned', corrector: 'none' })).toEqual(alone);
+  });
+
   describe('with a latency', () => {
     const POLL = 64;
     const run = (latency: string, predictEvery?: string): Promise<Told> =>
