@@ -11,14 +11,28 @@ const clock = (more = {}) => ({
 const server = (name, delay, jitter, more = {}) => ({ name, delay, jitter, precision: '120 ns', ...more });
 const wan = (more = {}) => server('wan', '10 ms', exponential('1 ms'), more);
 
-function family(servers, { poll = '64 s', duration = '6 h', warmup = '20 min', faults = [], axis, oscillator } = {}) {
+/** As chronyd polls by default. */
+const defpoll = { use: 'rfc5905', min: 64, max: 1024, burst: 4 };
+
+function family(
+  servers,
+  {
+    poll = '64 s',
+    poller = { use: 'fixed', interval: poll },
+    duration = '6 h',
+    warmup = '20 min',
+    faults = [],
+    axis,
+    oscillator,
+  } = {},
+) {
   return {
     symmetric: true,
     scenario: {
       duration,
       warmup,
       world: { clock: clock(oscillator), servers, faults },
-      sources: { ntp: { use: 'ntp', poller: { use: 'fixed', interval: poll } } },
+      sources: { ntp: { use: 'ntp', poller } },
     },
     ...(axis && { axis }),
   };
@@ -57,10 +71,14 @@ const congestion = (directions, mean) => [
   { use: 'delay-burst', at: '20 min', for: '10 min', every: '30 min', mean, ...(directions && { directions }) },
 ];
 
+const lan = server('lan', '100 us', exponential('10 us'));
+
 export const FAMILIES = {
-  'lan-quiet': family([server('lan', '100 us', exponential('10 us'))]),
+  'lan-quiet': family([lan]),
+  'lan-quiet-defpoll': family([lan], { poller: defpoll }),
   'wan-exp': family([wan()]),
   'wan-exp-poll256': family([wan()], { poll: '256 s' }),
+  'wan-exp-defpoll': family([wan()], { poller: defpoll }),
   'wan-heavy': family([server('wan', '10 ms', heavy)]),
   'four-servers-sym': family(four),
   falseticker: family(five),

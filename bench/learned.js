@@ -36,10 +36,9 @@ const { values } = parseArgs({
 const each = count('--clocks', values.clocks, 2);
 /** The recordings' situations in which the learned pipeline has the word: one server. */
 const LIKE = Object.fromEntries(
-  [
-    ...Object.entries(SITUATIONS).filter(([, { scenario }]) => scenario.world.servers.length === 1),
-    ...['lan-quiet', 'wan-exp'].map(name => [`${name}-defpoll`, adaptive(SITUATIONS[name])]),
-  ].map(([name, situation]) => [`like-${name}`, situation]),
+  Object.entries(SITUATIONS)
+    .filter(([, { scenario }]) => scenario.world.servers.length === 1)
+    .map(([name, situation]) => [`like-${name}`, situation]),
 );
 const FAMILIES = [...DRAWN, ...CONTAMINATIONS, ...Object.keys(LIKE)];
 const unknown = (values.family ?? []).find(name => !FAMILIES.includes(name) && name !== 'peer');
@@ -173,12 +172,6 @@ function simulated(family, index) {
   });
   const steps = one.scenario.world.faults.filter(({ use }) => /^(clock|frequency)-step$/.test(use)).map(({ at }) => at);
   return play({ text, name: family, steps, span: 20 * one.poll, interval }).then(result => ({ ...result, ...one }));
-}
-
-/** With polls that adapt, as chronyd's do by default. */
-function adaptive({ scenario, ...rest }) {
-  const poller = { use: 'rfc5905', min: 64, max: 1024, burst: 4 };
-  return { ...rest, scenario: { ...scenario, sources: { ntp: { use: 'ntp', poller } } } };
 }
 
 /** One more clock in a recording's situation. */

@@ -553,11 +553,18 @@ export class EnsembleEstimator {
     };
     const soon = Math.max(this.#gap, SOON);
     const late = Math.max(6 * soon, LATE);
-    const byDrift = varianceAt(soon) - p00 - soon * (whiteFm + (q * soon * soon) / 3);
-    const share = Math.min(1, Math.max(0.01, byDrift / (soon * (2 * p01 + soon * cov[0]!))));
+    // p00 + share·(2t·p01 + t²·p11) + whiteFm·t + randomWalkFm·t³/3 is the bank's own variance at both.
+    const grownSoon = varianceAt(soon) - p00 - soon * whiteFm;
+    const grownLate = varianceAt(late) - p00 - late * whiteFm;
+    const driftSoon = soon * (2 * p01 + soon * cov[0]!);
+    const driftLate = late * (2 * p01 + late * cov[0]!);
+    const wanderSoon = soon ** 3 / 3;
+    const wanderLate = late ** 3 / 3;
+    const determinant = driftSoon * wanderLate - driftLate * wanderSoon;
+    const both = (grownSoon * wanderLate - grownLate * wanderSoon) / determinant;
+    const share = determinant > 0 ? Math.min(1, Math.max(0.01, both)) : 1;
     const p11 = share * cov[0]!;
-    const byWander = varianceAt(late) - p00 - late * (2 * share * p01 + late * p11 + whiteFm);
-    const randomWalkFm = Math.min(q, Math.max(0.01 * q, (3 * byWander) / late ** 3));
+    const randomWalkFm = Math.min(q, Math.max(0.01 * q, (grownLate - share * driftLate) / wanderLate));
     // Where clocks of different wander are still in question, the mixture has longer tails than one normal law, for wanders
     // that few clocks have: on ordinary ones its half-widths are too wide by as much.
     const doubt = Math.min(1, Math.max(0, (NORMAL_68 / NORMAL_95 - half68 / half95) / IN_DOUBT));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EnsembleEstimator, IDEAS } from '../../../src/core/estimation/ensemble-estimator.js';
-import { type ClockEstimate, offsetAfter } from '../../../src/core/estimation/observation.js';
+import { type ClockEstimate, offsetAfter, varianceAfter } from '../../../src/core/estimation/observation.js';
 import { gaussian } from '../../support/gaussian.js';
 import { exchangesOf, type Path, type Seen } from '../../support/paths.js';
 
@@ -95,6 +95,34 @@ describe('the estimator on one server', () => {
     const { told, error } = all.at(-1)!;
     expect(Math.abs(error)).toBeGreaterThan(0.008);
     expect(Math.abs(error)).toBeLessThan(told.maxError);
+  });
+
+  it('holds its interval between polls that are far apart, where the clock wanders farther than queues are long', () => {
+    const near: Path = { source: 'lan', there: 5e-5, back: 5e-5, queue: 1e-5 };
+    const held = [0, 0, 0];
+    let polls = 0;
+    for (let seed = 1; seed <= 24; seed++) {
+      const estimator = new EnsembleEstimator();
+      let told: ClockEstimate | undefined;
+      let since = 0;
+      exchangesOf([near], { seed: `far/${seed}`, poll: 256, count: 200 }).forEach(({ truth, ...observation }, i) => {
+        // One in four is shown, every 1024 s; between them the truth judges what was forecast.
+        if (i < 20 || i % 4 === 0) {
+          told = estimator.observe(observation);
+          since = 0;
+          if (i >= 20) polls += 1;
+          return;
+        }
+        const ahead = observation.at - told!.at;
+        const half = told!.scale95 * Math.sqrt(varianceAfter(told!, ahead));
+        if (Math.abs(offsetAfter(told!, ahead) - truth) <= half) held[since]! += 1;
+        since += 1;
+      });
+    }
+    for (const count of held) {
+      expect(count / polls).toBeGreaterThan(0.92);
+      expect(count / polls).toBeLessThan(0.98);
+    }
   });
 
   it('widens in silence as the drift and its wander allow, and the drift goes to its mean', () => {
