@@ -1,6 +1,6 @@
 import { type Estimate, varianceAfter } from '../contracts/index.js';
 import { normalTail } from '../estimation/normal.js';
-import { inverseNormal } from '../pipeline/telling.js';
+import { inverseNormal, quantileOf } from '../pipeline/telling.js';
 import { HORIZONS, scalesOf } from './residual-window.js';
 
 /** Levels of the quantiles that a model of this layout gives, for each horizon and for the drift. */
@@ -113,6 +113,35 @@ export function widened(estimate: Estimate, by68: number, by95: number): Estimat
   // In the normal law's deviations 80 % lies three tenths of the way from 68 to 95 %.
   const middle = Math.max(narrow, at80! * by68 ** 0.7 * by95 ** 0.3);
   return { ...estimate, quantiles: { at68: narrow, at80: middle, at95: Math.max(middle, at95 * by95) } };
+}
+
+/**
+ * A learned estimate whose intervals are its own only as far as `share`, and for the rest those of the classical one that
+ * it corrects: the square of what holds 68 %, now and at any age, is the one's and the other's in that proportion, and what
+ * holds more is as many times as much as in both, in the geometric mean.
+ */
+export function hedged(learned: Estimate, classical: Estimate, share: number): Estimate {
+  if (share >= 1) return learned;
+  const { at68, at80, at95 } = learned.quantiles!;
+  const own = share * at68 ** 2;
+  const other68 = quantileOf(classical, 0.68);
+  const other = (1 - share) * other68 ** 2;
+  const mean = (key: 'p00' | 'p01' | 'p11' | 'whiteFm' | 'randomWalkFm'): number =>
+    own * learned[key] + other * classical[key];
+  const beyond = (mine: number, theirs: number): number => (mine / at68) ** share * (theirs / other68) ** (1 - share);
+  return {
+    ...learned,
+    p00: mean('p00'),
+    p01: mean('p01'),
+    p11: mean('p11'),
+    whiteFm: mean('whiteFm'),
+    randomWalkFm: mean('randomWalkFm'),
+    quantiles: {
+      at68: 1,
+      at80: beyond(at80!, quantileOf(classical, 0.8)),
+      at95: beyond(at95, quantileOf(classical, 0.95)),
+    },
+  };
 }
 
 function clamp(value: number, low: number, high: number): number {

@@ -1,7 +1,7 @@
 import { type Axis, type Estimate, type Measurement, offsetAfter, timeOn, varianceAfter } from '../contracts/index.js';
 import { ClassicalTrack } from './classical-track.js';
 import { ConformalFactor } from './conformal.js';
-import { corrected, problemWith, widened } from './correction.js';
+import { corrected, hedged, problemWith, widened } from './correction.js';
 import { ExpectedGain } from './expected-gain.js';
 import { Gate, pinball } from './gate.js';
 import type { Window } from './residual-window.js';
@@ -9,6 +9,9 @@ import { Trust } from './trust.js';
 
 /** A move that neither the prediction nor the measurement's queueing explains, in deviations: a step. */
 const STEP = 5;
+
+/** Where less than this share of corrections is believed, intervals are in part the classical estimate's. */
+const HEDGED = 0.1;
 
 /** Why the classical estimate is told. */
 export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
@@ -103,7 +106,9 @@ export class LearnedEstimator {
     this.learned = this.gated ? corrected(classical, answer, window.spacing, 'learned', share) : this.whole;
     if (this.gated && !this.gate.open) return this.fall('gate', classical);
     this.counts.learned += 1;
-    return { by: 'learned', estimate: widened(this.learned, this.at68.factor, this.at95.factor), problem: undefined };
+    const own = widened(this.learned, this.at68.factor, this.at95.factor);
+    const estimate = this.gated ? hedged(own, classical, share / HEDGED) : own;
+    return { by: 'learned', estimate, problem: undefined };
   }
 
   /** UTC has leapt: every offset counts `by` seconds more. */

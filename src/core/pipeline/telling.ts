@@ -46,7 +46,7 @@ export function timeWith(
 const NORMAL = { at68: 0.994457883209753, at80: 1.2815515655446004, at95: 1.959963984540054 };
 
 /** How many standard deviations of an estimate hold its error at a level. */
-function quantileOf({ quantiles }: Estimate, level: number): number {
+export function quantileOf({ quantiles }: Estimate, level: number): number {
   const normal = normalQuantile(level);
   if (quantiles === undefined) return normal;
   const { at68, at80, at95 } = quantiles;

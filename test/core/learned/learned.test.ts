@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Estimate, Measurement } from '../../../src/core/contracts/index.js';
 import { ConformalFactor } from '../../../src/core/learned/conformal.js';
-import { corrected, LEVELS, problemWith, ROWS, widened } from '../../../src/core/learned/correction.js';
+import { corrected, hedged, LEVELS, problemWith, ROWS, widened } from '../../../src/core/learned/correction.js';
 import { ExpectedGain } from '../../../src/core/learned/expected-gain.js';
 import { Gate, pinball } from '../../../src/core/learned/gate.js';
 import { LearnedEstimator } from '../../../src/core/learned/learned-estimator.js';
@@ -227,6 +227,29 @@ describe('a correction', () => {
         }
       }),
       { numRuns: 20 },
+    );
+  });
+
+  test('has intervals of its own only as far as it is believed, and the classical ones for the rest', () => {
+    const halfOf = (estimate: Estimate, age: number, level: number): number =>
+      timeWith(estimate, at(estimate.at.counter + age), estimate.axis, 0, level).uncertainty!;
+    fc.assert(
+      fc.property(anyEstimate, finite(0.3, 3), finite(0, 1), finite(0, 5000), (estimate, wide, share, age) => {
+        const classical = { ...estimate, axis: 'counter' as const, quantiles: { at68: 0.9, at95: 1.7 } };
+        const answer = NORMAL.map(z => wide * z);
+        const own = widened(corrected(classical, answer, 64, 'x'), 1.1, 1.2);
+        const told = hedged(own, classical, share);
+        expectSound(told);
+        expect([told.offset, told.drift, told.maxError]).toEqual([own.offset, own.drift, own.maxError]);
+        expect(hedged(own, classical, 1)).toEqual(own);
+        for (const level of [0.68, 0.8, 0.95]) {
+          const [mine, theirs] = [halfOf(own, age, level), halfOf(classical, age, level)];
+          const half = halfOf(told, age, level);
+          expect(half).toBeGreaterThanOrEqual(0.97 * Math.min(mine, theirs));
+          expect(half).toBeLessThanOrEqual(1.03 * Math.max(mine, theirs));
+          expect(halfOf(hedged(own, classical, 0), age, level) / theirs).toBeCloseTo(1, 6);
+        }
+      }),
     );
   });
 
