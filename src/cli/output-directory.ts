@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform, release } from 'node:os';
 import { join, relative } from 'node:path';
 import { stringify } from 'yaml';
@@ -6,7 +6,7 @@ import { version } from '../../package.json';
 import { InputError } from '../core/errors.js';
 import type { Scenario } from '../core/experiment/scenario.js';
 import { PLUGIN_KINDS, pluginsOf } from '../core/plugin/registry.js';
-import { reasonOf } from './scenario-files.js';
+import { makeFolder, reasonOf } from './scenario-files.js';
 
 const MANIFEST = 'manifest.json';
 
@@ -28,7 +28,7 @@ export class OutputDirectory {
         for (const name of held.filter(name => /\.(csv|json|yaml|log)$|^report\.html$/.test(name)))
           rmSync(join(path, name));
       }
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
     } catch (error) {
       if (error instanceof InputError) throw error;
       throw new InputError(`--out ${path}`, `cannot be made: ${reasonOf(error)}`);

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Ended, escapement, filesIn, scratch, write } from '../support/escapement.js';
@@ -119,6 +119,17 @@ describe('bad input', () => {
     write(out, 'thesis.csv', 'years of work');
     expectRefusal(escapement(['run', good, '--json', '--out', out]), /the folder holds something other than a run/);
     expect(filesIn(out)).toEqual({ 'thesis.csv': 'years of work' });
+  });
+
+  test.runIf(existsSync('/proc/self'))('a folder of output where none can be made', () => {
+    for (const [command, what] of [
+      [['run', good, '--json', '--out', '/proc/none'], 'made'],
+      [['dataset', '--clocks', '1', '--out', '/proc/none/below'], 'made'],
+      [['schema', '--out', '/proc/none/schema.json'], 'written'],
+    ] as const) {
+      const message = `--out ${command.at(-1)}: cannot be ${what}: no folder can be made in /proc`;
+      expectRefusal(escapement(command), message);
+    }
   });
 
   test('validate says what is wrong with each file, and which are right', () => {
