@@ -67,7 +67,7 @@ describe('escapement live against a server of ours', () => {
         normalisation: { detrend: 'none', scale: 'unit', unit: 's' },
       }),
     );
-    const order = [{ use: 'onnx', card, timeLimit: '20 ms' }, 'theil-sen'];
+    const order = [{ use: 'onnx', card, worker: true, timeLimit: '20 ms' }, 'theil-sen'];
     const pipeline = join(dirname(card), 'pipeline.yaml');
     writeFileSync(
       pipeline,
@@ -79,7 +79,8 @@ describe('escapement live against a server of ours', () => {
     expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
     const [, asked, late] = /model 'hangs', (\d+) questions, (\d+) answers late, 0 dropped/.exec(stdout)!;
     expect(Number(asked)).toBeGreaterThan(5);
-    expect(late).toBe(asked);
+    // The last one may be open at the end.
+    expect(Number(asked) - Number(late)).toBeLessThanOrEqual(1);
   });
 
   test('tells the offset of each round and pipeline, then the table, and leaves the files of a finished run', async () => {
