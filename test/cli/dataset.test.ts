@@ -1,11 +1,14 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import { type CliRun, escapement, start } from '../support/cli.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'escapement-dataset-'));
+const trainer = fileURLToPath(new URL('../../models/train/train.py', import.meta.url));
 const draw = (name: string, ...more: string[]) =>
   escapement([
     'dataset',
@@ -180,5 +183,19 @@ describe('escapement dataset', () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/--out .*both: another run has begun in this folder/);
     expect(readdirSync(join(scratch, 'both')).sort()).toEqual(['dataset.json', 'windows.parquet']);
+  });
+
+  test.runIf(existsSync('/usr/lib/python3/dist-packages/torch'))('training says which format it reads', async () => {
+    await draw('columns', '--clocks', '1');
+    const data = join(scratch, 'columns');
+    const { status, stdout, stderr } = spawnSync(
+      '/usr/bin/python3',
+      ['-B', trainer, '--data', data, '--validation', data, '--out', join(scratch, 'model.onnx')],
+      { encoding: 'utf8' },
+    );
+    const found = 'found no samples.npy';
+    expect(stderr).toBe(`train.py: ${data}: expected what escapement dataset --format npy writes, ${found}\n`);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(existsSync(join(scratch, 'model.log'))).toBe(false);
   });
 });
