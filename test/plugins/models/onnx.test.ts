@@ -210,6 +210,29 @@ describe('a model and its card', () => {
       },
       /context\.padValue: expected a number, as 'insample_y' is int64, found NaN/,
     ],
+    ...[
+      ['sampling.period', '64 s', /sampling\.period: expected 'median' or a number of seconds, found '64 s'/],
+      ['sampling.period', -1, /sampling\.period: expected more than 0, found -1/],
+      ['outputs.0.levels.1', '0.1', /levels\[1\]: expected a number between 0 and 1, 'mean' or 'ignore', found '0\.1'/],
+      ['outputs.0.levels.1', 2, /levels\[1\]: expected less than 1, found 2/],
+      ['context.padValue', 'nan', /context\.padValue: expected a number or 'NaN', found 'nan'/],
+      ['task', 'forecasting', /card\.json task: expected 'forecast' or 'correction', found 'forecasting'/],
+      ['task', undefined, /card\.json task: expected 'forecast' or 'correction', found none/],
+      ['task', 'correction', /card\.json task: expected 'forecast', as the card says 'sampling', found 'correction'/],
+      ['context.max', 1e8, /context\.max: expected at most 100000, found 100000000/],
+      ['context.multipleOf', 1e9, /context\.multipleOf: expected at most 100000, found 1000000000/],
+      ['horizon.steps', 1e9, /horizon\.steps: expected at most 100000, found 1000000000/],
+      ['horizon.firstStep', 1e9, /horizon\.firstStep: expected at most 1000, found 1000000000/],
+      ['inputs.0.shape.1', 1e8, /inputs\[0\]\.shape: expected at most 4000000 numbers in an input, found 100000000/],
+    ].map(([path, value, message]): [string, (card: Raw) => void, RegExp] => [
+      `${path} is ${value}`,
+      card => {
+        const keys = String(path).split('.');
+        const last = keys.pop()!;
+        keys.reduce((at, key) => at[key], card)[last] = value;
+      },
+      message as RegExp,
+    ]),
     [
       'the opset is another',
       card => {
