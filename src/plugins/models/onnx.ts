@@ -196,10 +196,9 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
     // The first run warmed it up; the machine may be busy with something else in one of the others.
     if (wanted === undefined && size <= LARGE && passed < 1000 * SLOW) {
       let least = Number.POSITIVE_INFINITY;
-      for (let k = 0; k < 3 && least > SLOW; k++) {
-        const begun = performance.now();
+      for (let k = 0; k < 5 && least > SLOW; k++) {
         await engine.run(tensorsOf(golden.inputs, card));
-        least = Math.min(least, (performance.now() - begun) / 1000);
+        least = Math.min(least, engine.took ?? 0);
       }
       if (least <= SLOW) {
         used = await InlineEngine.start(modelFile, card);
@@ -532,6 +531,8 @@ interface CheckedEngine extends Engine {
   readonly outputs: readonly Declared[];
   where: string;
   batches: boolean;
+  /** Of a worker: how long the last run took by itself, without the way there and back, seconds. */
+  readonly took?: number;
   close?(): void;
 }
 
@@ -604,6 +605,7 @@ interface Ready {
 interface Answered {
   readonly id: number;
   readonly outputs?: Tensors;
+  readonly took?: number;
   readonly error?: string;
 }
 
@@ -624,9 +626,11 @@ function serve(load: (file: string) => Ort, { runtime, file, options }: ReturnTy
         for (const [name, { dtype, data, dims }] of Object.entries(inputs)) {
           feeds[name] = new ort.Tensor(dtype as 'float32', data as Float32Array, dims);
         }
+        const begun = performance.now();
         const results = await session.run(feeds, outputs);
+        const took = (performance.now() - begun) / 1000;
         const plain = Object.entries(results).map(([name, { data, dims }]) => [name, { data, dims: [...dims] }]);
-        tell({ id, outputs: Object.fromEntries(plain) });
+        tell({ id, took, outputs: Object.fromEntries(plain) });
       } catch (error) {
         tell({ id, error: told(error) });
       }
@@ -654,6 +658,7 @@ process.on('exit', () => {
 class WorkerEngine implements CheckedEngine {
   where = 'in a worker';
   batches = false;
+  took = 0;
   private readonly waiting = new Map<number, { resolve(outputs: Tensors): void; reject(error: Error): void }>();
   private next = 0;
   private worker: ChildProcess | undefined;
@@ -747,7 +752,8 @@ class WorkerEngine implements CheckedEngine {
     return this.ready;
   }
 
-  private answered({ id, outputs, error }: Answered): void {
+  private answered({ id, outputs, took, error }: Answered): void {
+    this.took = took ?? this.took;
     const waiting = this.waiting.get(id);
     this.waiting.delete(id);
     if (this.waiting.size === 0 && this.worker !== undefined) idle(this.worker);
