@@ -93,7 +93,10 @@ const Common = {
     .meta({ description: 'An input and the output that belongs to it, or a file with them.' }),
   runtime: z
     .strictObject({
-      worker: z.boolean().optional().meta({ description: 'In a thread of its own; left out: if it is large or slow.' }),
+      worker: z
+        .boolean()
+        .optional()
+        .meta({ description: 'In a process of its own; left out: if it is large or slow.' }),
     })
     .prefault({}),
 };
@@ -424,12 +427,17 @@ export function misshapen(
     readonly reshape?: readonly number[] | undefined;
   },
   dims: readonly number[],
+  /** How many rows it has to have; left out: any number. */
+  batch?: number,
 ): string | undefined {
+  const rows = (length: number): boolean => batch === undefined || length === batch;
   const fits =
     dims.length === shape.length &&
-    shape.every((length, k) => length === null || layout[k] === 'batch' || dims[k] === length);
+    shape.every((length, k) => (layout[k] === 'batch' ? rows(dims[k]!) : length === null || dims[k] === length));
   if (fits && reshape !== undefined && product(dims) !== product(reshape)) {
     return `'${name}' came as [${dims.join(', ')}], which cannot be read as [${reshape.join(', ')}]`;
   }
-  return fits ? undefined : `'${name}' came as [${dims.join(', ')}], the card says [${shapeText(shape)}]`;
+  if (fits) return undefined;
+  const asked = batch === undefined || !layout.includes('batch') ? '' : ` with a batch of ${batch}`;
+  return `'${name}' came as [${dims.join(', ')}], the card says [${shapeText(shape)}]${asked}`;
 }

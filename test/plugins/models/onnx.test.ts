@@ -271,6 +271,15 @@ describe('a model and its card', () => {
     );
   });
 
+  test('are refused when they are no regular files, which might never end', async () => {
+    const message = /: cannot be read: expected a regular file, found a pipe, a socket or a device$/;
+    await expect(openBare('/dev/zero')).rejects.toThrow(message);
+    await expect(openCard('/dev/zero')).rejects.toThrow(message);
+    await expect(openCard(changed('n-hits', card => void Object.assign(card, { file: '/dev/zero' })))).rejects.toThrow(
+      message,
+    );
+  });
+
   test('are refused when weights in files beside the model are others, missing, or not in the card', async () => {
     expect((await openCard(changed('external', () => {}))).card.files).toHaveLength(1);
     const damaged = changed('external', () => {});
@@ -337,6 +346,34 @@ describe('a model that takes long', () => {
     expect(ticks).toBeGreaterThan(1);
     expect(open.counts).toMatchObject({ asked: 3, dropped: 1 });
     expect(open.counts.late).toBe(2);
+  });
+
+  test('that hangs is killed in the middle of its run and started again, as often as it takes', async () => {
+    const open = await openCard(fixture('hangs.json'), true, { timeLimit: 0.05, queue: 1 });
+    expect(open.where).toBe('in a worker');
+    const quick = golden('hangs');
+    const { insample_y: values, ...rest } = quick;
+    const long = { ...rest, insample_y: { dims: values!.dims, data: new Float32Array(60).fill(1) } };
+    for (let k = 0; k < 2; k++) {
+      expect(await open.run(long)).toBeUndefined();
+      // By itself this run would take many seconds.
+      await expect.poll(() => open.run(quick), { timeout: 20_000, interval: 50 }).toBeDefined();
+    }
+    expect(open.counts.late).toBeGreaterThanOrEqual(2);
+  });
+
+  test('is asked one question at a time where its answers mix those that share a batch', async () => {
+    const open = await openCard(fixture('mixing.json'), false);
+    expect(open.where).toBe('inline, one question at a time: its answers differ where several share a batch');
+    const { insample_y: values, ...rest } = golden('mixing');
+    const asked = [1, 5].map(k => ({
+      ...rest,
+      insample_y: { dims: values!.dims, data: (values!.data as Float32Array).map(y => y + k) },
+    }));
+    const together = await Promise.all(asked.map(inputs => open.run(inputs)));
+    const alone: unknown[] = [];
+    for (const inputs of asked) alone.push(await open.run(inputs));
+    expect(together).toEqual(alone);
   });
 
   test('small and fast ones run in this thread', async () => {
