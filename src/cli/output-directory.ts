@@ -52,11 +52,11 @@ export class OutputDirectory {
             held.includes(MANIFEST) ? `its ${MANIFEST} is no run's` : `found ${held[0]} and no ${MANIFEST}`,
           );
         }
-        const earlier = toldIn(manifest, path);
-        const own = new Set([...FILES, ...[...all, ...earlier].flatMap(filesFor)].filter(name => held.includes(name)));
-        refuseFolders(path, [...own]);
-        // The manifest stays until there is another: a run that is killed meanwhile leaves a run's folder.
-        for (const name of own) rmSync(join(path, name));
+        const own = [...FILES, ...toldIn(manifest, path).flatMap(filesFor)];
+        refuseFolders(path, [...own, ...all.flatMap(filesFor)]);
+        // The manifest stays until there is another: a run that is killed meanwhile leaves a run's folder. Only what is
+        // held goes: a name in a manifest may lead elsewhere.
+        for (const name of held) if (own.includes(name)) rmSync(join(path, name));
       }
       makeFolder(path);
     } catch (error) {

@@ -348,7 +348,7 @@ describe('exit codes', () => {
 });
 
 describe('the folder of an earlier run', () => {
-  const mine = { 'data.csv': 'a', 'notes.json': 'b', 'my.yaml': 'c', 'x.log': 'd', 'samples-mine.csv': 'e' };
+  const mine = { 'data.csv': 'a', 'notes.json': 'b', 'my.yaml': 'c', 'x.log': 'd', 'validation-q.csv': 'e' };
   const next = write(folder, 'next.yaml', SCENARIO.replace('name: p', 'name: q').replace('CORRECTOR', 'kalman'));
   const written = (pipeline: string): string[] => [
     ...[`estimates-${pipeline}.csv`, 'manifest.json', 'measurements.csv', 'samples-bare-clock.csv'],
