@@ -14,9 +14,10 @@ import { join } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { LAYOUT } from '../core/learned/residual-window.js';
 import { DATA_FILES } from './dataset-files.js';
-import { makeFolder, reasonOf } from './scenario-files.js';
+import { makeFolder, reasonOf, refuseFolders } from './scenario-files.js';
 
 const MANIFEST = 'dataset.json';
+const FILES = [MANIFEST, ...DATA_FILES];
 
 /** How a manifest of ours begins, whatever the layout's number: a long one need not be read whole. */
 const OURS = new RegExp(`^\\s*\\{\\s*"layout"\\s*:\\s*"${LAYOUT.replace(/\d+$/, '')}\\d`);
@@ -42,14 +43,15 @@ export class DatasetFolder {
     try {
       const held = existsSync(path) ? readdirSync(path, { withFileTypes: true }) : [];
       const left = held.filter(entry => entry.isDirectory() && PARTS.test(entry.name)).map(({ name }) => name);
-      if (held.some(({ name }) => name === MANIFEST) ? !isOurs(join(path, MANIFEST)) : held.length > left.length) {
-        // Killed while its files took their places, a run leaves some of them without a manifest, which is in its part.
-        const torn = !existsSync(join(path, MANIFEST)) && left.some(name => isOurs(join(path, name, MANIFEST)));
-        if (!torn) {
-          throw new InputError(`--out ${path}`, 'the folder holds something other than a data set; it is left alone');
-        }
-        remove(path);
+      const whole = held.some(({ name }) => name === MANIFEST);
+      // Killed while its files took their places, a run leaves some of them without a manifest, which is in its part.
+      const torn = !whole && left.some(name => isOurs(join(path, name, MANIFEST)));
+      if (whole ? !isOurs(join(path, MANIFEST)) : !torn && held.length > left.length) {
+        throw new InputError(`--out ${path}`, 'the folder holds something other than a data set; it is left alone');
       }
+      refuseFolders(path, FILES);
+      for (const name of left) refuseOthers(join(path, name));
+      if (torn) remove(path);
       makeFolder(path);
       for (const name of left) removePart(join(path, name));
       return new DatasetFolder(path, mkdtempSync(join(path, PART)));
@@ -61,6 +63,7 @@ export class DatasetFolder {
 
   /** Puts the files written in place of the earlier set's. Meanwhile there is no manifest: never one set's with another's files. */
   place(written: readonly string[], manifest: string): void {
+    refuseFolders(this.path, FILES);
     writeFileSync(join(this.part, MANIFEST), manifest);
     rmSync(join(this.path, MANIFEST), { force: true });
     for (const name of DATA_FILES) {
@@ -97,7 +100,16 @@ function isOurs(manifest: string): boolean {
 
 /** Removes a set's files and nothing else. */
 function remove(folder: string): void {
-  for (const name of [MANIFEST, ...DATA_FILES]) rmSync(join(folder, name), { force: true });
+  for (const name of FILES) rmSync(join(folder, name), { force: true });
+}
+
+/** One clear error where a part holds what no run has left in it. */
+function refuseOthers(part: string): void {
+  const other = readdirSync(part).find(name => !FILES.includes(name));
+  if (other !== undefined) {
+    throw new InputError(`--out ${part}`, `expected what a killed run has left, found ${other}; nothing is changed`);
+  }
+  refuseFolders(part, FILES);
 }
 
 function removePart(part: string): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
@@ -39,6 +39,14 @@ export function makeFolder(path: string): void {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     throw missing ? new Error(`no folder can be made in ${above}`) : error;
+  }
+}
+
+/** One clear error where a folder has a name that `--out` has for a file: to be asked before anything is taken away. */
+export function refuseFolders(path: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (!lstatSync(join(path, name), { throwIfNoEntry: false })?.isDirectory()) continue;
+    throw new InputError(`--out ${path}`, `expected ${name} in it to be a file, found a folder; nothing is changed`);
   }
 }
 

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -138,6 +147,49 @@ describe('escapement dataset', () => {
       expect(stderr).toMatch('the folder holds something other than a data set; it is left alone');
       expect(held(name)).toEqual(files);
     }
+  });
+
+  test('says where a folder has the name of one of its files, before anything is taken away', async () => {
+    await draw('blocked', '--clocks', '2', '--format', 'npy');
+    const before = held('blocked');
+    const refused = async (message: string) => {
+      const { code, stderr } = await draw('blocked', '--clocks', '2', '--format', 'npy');
+      expect(stderr).toBe(`escapement: --out ${join(scratch, 'blocked')}${message}; nothing is changed\n`);
+      expect(code).toBe(2);
+    };
+    const inside = (name: string) => join(scratch, 'blocked', name);
+    mkdirSync(inside('windows.parquet'));
+    await refused(': expected windows.parquet in it to be a file, found a folder');
+    rmdirSync(inside('windows.parquet'));
+    expect(held('blocked')).toEqual(before);
+
+    renameSync(inside('samples.npy'), inside('samples.away'));
+    mkdirSync(inside('samples.npy'));
+    await refused(': expected samples.npy in it to be a file, found a folder');
+    rmdirSync(inside('samples.npy'));
+    renameSync(inside('samples.away'), inside('samples.npy'));
+    expect(held('blocked')).toEqual(before);
+
+    // In what a killed run has left.
+    const part = 'dataset.part-abc123';
+    mkdirSync(inside(join(part, 'samples.npy')), { recursive: true });
+    await refused(`/${part}: expected samples.npy in it to be a file, found a folder`);
+    renameSync(inside(join(part, 'samples.npy')), inside(join(part, 'mine')));
+    await refused(`/${part}: expected what a killed run has left, found mine`);
+    rmdirSync(inside(join(part, 'mine')));
+    rmdirSync(inside(part));
+    expect(held('blocked')).toEqual(before);
+
+    // Made while it draws.
+    const run = await endless('blocked', '--clocks', '60', '--turns', '20..40');
+    renameSync(inside('at.npy'), inside('kept.npy'));
+    mkdirSync(inside('at.npy'));
+    const { code, stderr } = await run.ended;
+    expect(stderr).toMatch(/blocked: expected at\.npy in it to be a file, found a folder; nothing is changed\n$/);
+    expect(code).toBe(2);
+    rmdirSync(inside('at.npy'));
+    renameSync(inside('kept.npy'), inside('at.npy'));
+    expect(held('blocked')).toEqual(before);
   });
 
   test('leaves the earlier set as it was where it is interrupted', async () => {
