@@ -22,6 +22,7 @@ import {
   openCardText,
   refuseOther,
 } from '../plugins/models/onnx.js';
+import { saying } from './patience.js';
 import { readText, writeOutput } from './scenario-files.js';
 
 export interface ModelOptions {
@@ -35,9 +36,6 @@ export interface ModelOptions {
   readonly json?: boolean;
 }
 
-/** How often it is said that a model takes long, milliseconds. */
-const SIGN_OF_LIFE = 5000;
-
 /** How often a model is run to see how long it takes. */
 const RUNS = 100;
 
@@ -45,18 +43,8 @@ const RUNS = 100;
  * `escapement model`: what a model takes and gives, which known signature it has, a first card for it, and whether a card
  * holds.
  */
-export async function model(file: string, options: ModelOptions): Promise<void> {
-  const begun = performance.now();
-  const alive = setInterval(() => {
-    const waited = Math.round((performance.now() - begun) / 1000);
-    process.stderr.write(`escapement: ${file}: the model takes long (${waited} s so far)\n`);
-  }, SIGN_OF_LIFE);
-  alive.unref();
-  try {
-    await look(file, options);
-  } finally {
-    clearInterval(alive);
-  }
+export function model(file: string, options: ModelOptions): Promise<void> {
+  return saying(`${file}: the model takes long`, () => look(file, options));
 }
 
 async function look(file: string, options: ModelOptions): Promise<void> {
