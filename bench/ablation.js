@@ -5,12 +5,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { IDEAS, openTrace, parseScenario, runScenario } from '../dist/bench.js';
 import { FAMILIES, scenarioOf } from './families.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parsed({
   allowPositionals: true,
   options: {
     json: { type: 'boolean' },
@@ -25,6 +24,11 @@ const traces = values.traces ?? fileURLToPath(new URL('../../shared/traces', imp
 const PARTS = ['recordings', 'traces', 'simulated'];
 if (values.only !== undefined && !PARTS.includes(values.only)) {
   console.error(`bench:ablation: --only: expected ${PARTS.join(', ')}, found '${values.only}'`);
+  process.exit(2);
+}
+const unknown = (values.family ?? []).find(name => !Object.hasOwn(FAMILIES, name));
+if (unknown !== undefined) {
+  console.error(`bench:ablation: --family: no family '${unknown}'; there are ${Object.keys(FAMILIES).join(', ')}`);
   process.exit(2);
 }
 const wanted = part => values.only === undefined || values.only === part;

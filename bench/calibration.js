@@ -1,12 +1,11 @@
 // npm run bench:calibration -- [--seeds N] [--family NAME] [--json]: how often the default pipeline's intervals hold the
 // truth, over many realisations of each of the recordings' situations (bench/families.js). `s` is the factor on all
 // half-widths, centres fixed, that would cover exactly 95 %: above 1 the intervals are too narrow, below it too wide.
-import { parseArgs } from 'node:util';
 import { namedPipelines, parseScenario, runScenario } from '../dist/bench.js';
 import { FAMILIES, scenarioOf } from './families.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: {
     json: { type: 'boolean' },
     seeds: { type: 'string', default: '200' },
@@ -16,7 +15,7 @@ const { values } = parseArgs({
 });
 const seeds = count('--seeds', values.seeds);
 const first = count('--first', values.first, 0);
-const unknown = (values.family ?? []).find(name => !(name in FAMILIES));
+const unknown = (values.family ?? []).find(name => !Object.hasOwn(FAMILIES, name));
 if (unknown !== undefined) {
   console.error(`bench:calibration: --family: no family '${unknown}'; there are ${Object.keys(FAMILIES).join(', ')}`);
   process.exit(2);

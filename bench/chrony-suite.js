@@ -2,11 +2,10 @@
 // Markdown table: for every limit what was found, the worst of N seeds.
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { formatTime, openScenario, runScenario } from '../dist/bench.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '1' }, json: { type: 'boolean' } } });
+const { values } = parsed({ options: { seeds: { type: 'string', default: '1' }, json: { type: 'boolean' } } });
 const seeds = count('--seeds', values.seeds);
 const folder = fileURLToPath(new URL('../scenarios/chrony-suite/', import.meta.url));
 const files = readdirSync(folder).filter(file => file.endsWith('.yaml') && file !== 'pipeline.yaml');

@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SharedRecord } from '../dist/bench.js';
 import { EscapementClient } from '../dist/client.js';
+import { parsed } from './options.js';
+
+parsed();
 
 const CALLS = 300_000;
 const folder = mkdtempSync(join(tmpdir(), 'escapement-bench-'));

@@ -1,9 +1,9 @@
 // npm run bench:cost -- [--json]: what the default estimator costs once warm: CPU time a measurement (the estimator
 // alone) and a question for the time (carrying an estimate ahead), for one server and for four.
-import { parseArgs } from 'node:util';
 import { EnsembleEstimator, offsetAfter, varianceAfter } from '../dist/bench.js';
+import { parsed } from './options.js';
 
-const { values } = parseArgs({ options: { json: { type: 'boolean' } } });
+const { values } = parsed({ options: { json: { type: 'boolean' } } });
 const ROUNDS = 4000;
 
 /** Golden-ratio sequence: even over 0 to 1, the same every time. */

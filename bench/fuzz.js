@@ -7,7 +7,6 @@
 // memory grew. (What crashes ends the script.)
 import { createCipheriv, createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
@@ -26,9 +25,9 @@ import {
   UdpNetwork,
   withMac,
 } from '../dist/bench.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: {
     datagrams: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: '1' },

@@ -10,11 +10,10 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { answering, Chronyd, clear, folder, freeTcpPort, freeUdpPort, run } from './loopback.js';
-import { count, positive } from './options.js';
+import { count, parsed, positive } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: { rate: { type: 'string' }, seconds: { type: 'string' }, json: { type: 'boolean' } },
 });
 const RATE = count('--rate', values.rate ?? 10_000);

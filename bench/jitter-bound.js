@@ -5,11 +5,10 @@
 // the frequency, for somebody who is told all of this and that frequencies are N(0, 100 ppm) before the first exchange, is
 // prior(y) × the length of the interval of offsets that all exchanges allow. Its mean has the least RMS error there is.
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { openScenario, runScenario } from '../dist/bench.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values } = parseArgs({ options: { seeds: { type: 'string', default: '20' } } });
+const { values } = parsed({ options: { seeds: { type: 'string', default: '20' } } });
 const seeds = count('--seeds', values.seeds);
 const BASE = 200e-6;
 const TRUE = -1e-4;

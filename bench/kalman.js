@@ -4,10 +4,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { namedPipelines, openTrace, parseScenario, runScenario } from '../dist/bench.js';
+import { parsed } from './options.js';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parsed({
   allowPositionals: true,
   options: { json: { type: 'boolean' }, pipeline: { type: 'string', default: 'kalman-drift' } },
 });

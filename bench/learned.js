@@ -6,7 +6,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import {
   CONTAMINATIONS,
   DRAWN,
@@ -19,9 +18,9 @@ import {
   timeWith,
 } from '../dist/bench.js';
 import { FAMILIES as SITUATIONS } from './families.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: {
     clocks: { type: 'string', default: '24' },
     seed: { type: 'string', default: 'held-out' },

@@ -3,11 +3,10 @@
 // none of it, beside a bootstrap particle filter (Gordon, Salmond and Smith 1993) that is told the wander, the law and
 // scale of the queues and the base of the path, and takes its time. What it leaves over is noise that nobody can remove
 // (forward in time; a smoother, which may look ahead, could).
-import { parseArgs } from 'node:util';
 import { EnsembleEstimator } from '../dist/bench.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: {
     json: { type: 'boolean' },
     seeds: { type: 'string', default: '4' },

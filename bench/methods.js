@@ -5,7 +5,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import {
@@ -17,8 +16,9 @@ import {
   runScenario,
   sourcesOf,
 } from '../dist/bench.js';
+import { parsed } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: {
     only: { type: 'string', multiple: true },
     shared: { type: 'string' },

@@ -8,7 +8,9 @@ import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { stringify } from 'yaml';
 import { parseScenario, runScenario, stability } from '../dist/bench.js';
+import { parsed } from './options.js';
 
+parsed();
 use([BarChart, LineChart, ScatterChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
 const folder = fileURLToPath(new URL('../docs/plots/', import.meta.url));

@@ -6,13 +6,14 @@ import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parsed } from './options.js';
 
 const BUDGET = { seconds: 3, bytes: 5e6, wire: 300e3 };
 const BROWSER = '/usr/bin/chromium';
 const STEPS = 60;
 
 const bin = fileURLToPath(new URL('../bin/escapement.js', import.meta.url));
-const json = process.argv.includes('--json');
+const { json } = parsed({ options: { json: { type: 'boolean' } } }).values;
 const folder = mkdtempSync(join(tmpdir(), 'bench-report-'));
 const run = join(folder, 'run');
 const result = { node: process.version };

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { openScenario, runScenario } from '../dist/bench.js';
+import { parsed } from './options.js';
 
 const WARM_UPS = 5;
 const RUNS = 7;
@@ -13,7 +14,7 @@ const LONG = 30;
  * chronyd, seconds of wall time. */
 const PEER = { 'one-server-day': 0.2, 'four-servers-day': 0.64 };
 
-const json = process.argv.includes('--json');
+const { json } = parsed({ options: { json: { type: 'boolean' } } }).values;
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('..', import.meta.url));
 

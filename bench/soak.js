@@ -9,12 +9,11 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { NtpServer, SystemClock } from '../dist/bench.js';
 import { answering, Chronyd, clear, folder, freeTcpPort, freeUdpPort, run } from './loopback.js';
-import { positive } from './options.js';
+import { parsed, positive } from './options.js';
 
-const { values } = parseArgs({
+const { values } = parsed({
   options: {
     short: { type: 'boolean' },
     json: { type: 'boolean' },

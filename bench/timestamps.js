@@ -5,7 +5,6 @@
 // idle and busy, the questions of a client in another thread, whose own stamps are the kernel's. Linux only.
 
 import { createSocket } from 'node:dgram';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import {
   decodePacket,
@@ -17,7 +16,7 @@ import {
   SystemClock,
   UdpNetwork,
 } from '../dist/bench.js';
-import { count } from './options.js';
+import { count, parsed } from './options.js';
 
 /** Longest that the busy thread does not look at its sockets, milliseconds. */
 const BUSY = 10;
@@ -128,7 +127,7 @@ async function measure(stamps, busy, questions, { port, origin }) {
 }
 
 if (isMainThread) {
-  const { values } = parseArgs({
+  const { values } = parsed({
     options: { questions: { type: 'string', default: '500' }, json: { type: 'boolean' } },
   });
   const worker = new Worker(new URL(import.meta.url));

@@ -6,11 +6,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { compareSeries, formatTime, namedPipelines, openTrace, parseScenario, runScenario } from '../dist/bench.js';
+import { parsed } from './options.js';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parsed({
   allowPositionals: true,
   options: { json: { type: 'boolean' }, pipeline: { type: 'string', default: 'experts' } },
 });

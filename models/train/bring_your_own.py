@@ -1,6 +1,6 @@
 """A forecasting model made elsewhere: trained and exported by PyTorch, to try docs/models.md out with.
 
-    python3 models/train/bring_your_own.py own.onnx
+    /usr/bin/python3 models/train/bring_your_own.py own.onnx
 
 Needs Debian's python3-torch, python3-onnx and python3-numpy; half a minute on one core. A linear map from the last 60 values
 to 12 steps of three quantiles (Zeng and others, "Are Transformers Effective for Time Series Forecasting?", AAAI 2023), by

@@ -201,7 +201,7 @@ def wrong(folder):
     like("nan", broken)
 
     # Takes a while: products of large matrices, one after the other.
-    def slow(g, mean, deviation):
+    def slow(g, mean, deviation, products=None):
         body = Graph("body_")
         product = body.op("MatMul", "carried", "carried")
         scaled = body.op("Div", product, body.constant(512.0))
@@ -218,11 +218,26 @@ def wrong(folder):
         ones = g.op("ConstantOfShape", g.constant([512, 512], np.int64), value=h.make_tensor("one", T.FLOAT, [1], [1.0]))
         # Depends on the input, so that it is not folded away when the session is made.
         start = g.op("Add", ones, g.op("Mul", g.op("ReduceMax", mean, keepdims=0), g.constant(0.0)))
-        result = g.op("Loop", g.constant(200, np.int64), g.constant(True, bool), start, body=graph)
+        products = g.constant(200, np.int64) if products is None else products
+        result = g.op("Loop", products, g.constant(True, bool), start, body=graph)
         nothing = g.op("Mul", g.op("ReduceMax", result, keepdims=0), g.constant(0.0))
         return plain(g, g.op("Add", mean, nothing), deviation)
 
     like("slow", slow)
+
+    # Fast, until it is shown values of more than 0.05 on average: then it takes many seconds.
+    def hangs(g, mean, deviation):
+        far = g.op("Greater", g.op("ReduceMax", mean, keepdims=0), g.constant(0.05))
+        return slow(g, mean, deviation, g.op("Where", far, g.constant(5000, np.int64), g.constant(1, np.int64)))
+
+    like("hangs", hangs)
+
+    # Says that its batch may be of any length, and forecasts the mean of all rows.
+    like("mixing", lambda g, mean, deviation: plain(g, g.op("ReduceMean", mean, axes=[0], keepdims=1), deviation))
+
+    # Wrong by more than can be where the last value is negative.
+    like("absurd", lambda g, mean, deviation: where_negative(
+        g, plain(g, g.op("Add", mean, g.constant(1e30)), deviation), plain(g, mean, deviation)))
 
 
 if __name__ == "__main__":

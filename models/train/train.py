@@ -4,6 +4,7 @@ import argparse
 import copy
 import json
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -15,19 +16,29 @@ from model import LEVELS, Corrector, pinball
 
 
 SOURCES = 10  # The global that holds sources/4.
+ARRAYS = ("globals", "targets", "scales", "clock")
 
 
 def load(folder):
     """The windows of one source: with several, the classical estimator answers."""
     folder = Path(folder)
     about = json.loads((folder / "dataset.json").read_text())
-    arrays = {name: np.load(folder / f"{name}.npy") for name in ("globals", "targets", "scales", "clock")}
+    arrays = {name: np.load(folder / f"{name}.npy") for name in ARRAYS}
     single = arrays["globals"][:, SOURCES] < 0.3
     samples = np.load(folder / "samples.npy", mmap_mode="r")
     # Ratios need three digits: half precision halves the memory.
     parts = [samples[i : i + 50000][single[i : i + 50000]].astype(np.float16) for i in range(0, len(samples), 50000)]
     arrays = {name: array[single] for name, array in arrays.items()}
     return arrays | {"samples": np.concatenate(parts), "about": about}
+
+
+def expect_numpy(folder):
+    """One clear line and exit code 2, before anything is begun, where `load` could not read a folder."""
+    names = ["dataset.json", *(f"{name}.npy" for name in ("samples", *ARRAYS))]
+    missing = next((name for name in names if not (Path(folder) / name).exists()), None)
+    if missing is not None:
+        print(f"train.py: {folder}: expected what escapement dataset --format npy writes, found no {missing}", file=sys.stderr)
+        sys.exit(2)
 
 
 def batch_of(data, index):
@@ -129,6 +140,8 @@ def main():
     arguments.add_argument("--calibrate", action="store_true", help="widen or narrow intervals in the end, by held-out clocks")
     arguments.add_argument("--log", help="where the training log goes (JSON lines); left out: beside the model")
     options = arguments.parse_args()
+    for folder in (*options.data, options.validation):
+        expect_numpy(folder)
 
     torch.set_num_threads(1)
     torch.manual_seed(options.seed)

@@ -1,7 +1,7 @@
 """A forecasting model that scikit-learn trained on recorded measurements, written as ONNX from its weights, with its card.
 
     escapement run scenarios/bring-your-own-model.yaml --seed 1 --out runs/one      (or live --out: your own clock's)
-    python3 models/train/with_scikit_learn.py ridge.onnx runs/one
+    /usr/bin/python3 models/train/with_scikit_learn.py ridge.onnx runs/one
     escapement model ridge.json --fill
 
 Needs Debian's python3-sklearn, python3-onnx and python3-numpy; a second. Any number of folders or measurements.csv may follow

@@ -4,8 +4,9 @@ import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { FEATURES, GLOBALS, HORIZONS, WINDOW } from '../core/learned/residual-window.js';
 import type { Example } from './dataset-windows.js';
 
-/** Takes examples, in order, and leaves files. */
+/** Takes examples, in order, and leaves files in its folder. */
 export interface DatasetWriter {
+  /** Their names. */
   readonly files: readonly string[];
   add(clock: number, family: string, examples: readonly Example[]): void;
   finish(): void;
@@ -19,20 +20,27 @@ const ARRAYS = {
   scales: [HORIZONS.length + 1],
 } as const;
 
+const PARQUET = 'windows.parquet';
+
+/** What a data set may consist of, beside its manifest. */
+export const DATA_FILES: readonly string[] = [PARQUET, ...['clock', 'at', ...Object.keys(ARRAYS)].map(npy)];
+
+function npy(name: string): string {
+  return `${name}.npy`;
+}
+
 /** Windows in a row group: about five megabytes. */
 const GROUP = 1500;
 
 /** One file `windows.parquet`: a row a window, its arrays as lists of float, row by row. */
 export class ParquetDataset implements DatasetWriter {
-  readonly files: readonly string[];
+  readonly files: readonly string[] = [PARQUET];
   private readonly writer: ParquetWriter;
   private rows: { clock: number; family: string; example: Example }[] = [];
 
   constructor(folder: string) {
-    const file = join(folder, 'windows.parquet');
-    this.files = [file];
     this.writer = new ParquetWriter({
-      writer: fileWriter(file),
+      writer: fileWriter(join(folder, PARQUET)),
       createdBy: 'escapement dataset',
       statistics: false,
       schema: [
@@ -92,7 +100,7 @@ export class NpyDataset implements DatasetWriter {
   private readonly arrays: { readonly name: keyof Example | 'clock'; readonly file: NpyFile }[];
 
   constructor(folder: string) {
-    const file = (name: string) => join(folder, `${name}.npy`);
+    const file = (name: string) => join(folder, npy(name));
     this.arrays = [
       { name: 'clock', file: new NpyFile(file('clock'), '<i4', []) },
       { name: 'at', file: new NpyFile(file('at'), '<f8', []) },
@@ -101,7 +109,7 @@ export class NpyDataset implements DatasetWriter {
         file: new NpyFile(file(name), '<f4', ARRAYS[name]),
       })),
     ];
-    this.files = this.arrays.map(({ name }) => file(name));
+    this.files = this.arrays.map(({ name }) => npy(name));
   }
 
   add(clock: number, _family: string, examples: readonly Example[]): void {

@@ -1,4 +1,3 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { version } from '../../package.json';
 import { InputError, unknownName } from '../core/errors.js';
@@ -7,8 +6,8 @@ import { parseQuantity } from '../core/quantity.js';
 import { randomStream } from '../core/world/random.js';
 import { draw, FAMILIES, type Family } from './dataset-draws.js';
 import { type DatasetWriter, NpyDataset, ParquetDataset } from './dataset-files.js';
+import { DatasetFolder } from './dataset-folder.js';
 import { examplesOf } from './dataset-windows.js';
-import { reasonOf } from './scenario-files.js';
 
 export interface DatasetOptions {
   readonly out: string;
@@ -24,8 +23,6 @@ export interface DatasetOptions {
   readonly json?: boolean;
 }
 
-const MANIFEST = 'dataset.json';
-
 /** `escapement dataset`: windows for training, drawn from the simulator. The same options give the same bytes. */
 export async function dataset(options: DatasetOptions): Promise<void> {
   const clocks = integer('--clocks', options.clocks, 1, 10_000_000);
@@ -36,11 +33,9 @@ export async function dataset(options: DatasetOptions): Promise<void> {
   const polls = range(options.polls);
   const families = familiesOf(options.families);
   const { seed, format, out } = options;
-  const make = FORMATS[format];
-  if (make === undefined) throw unknownName('--format', 'format', format, Object.keys(FORMATS));
+  if (!isFormat(format)) throw unknownName('--format', 'format', format, Object.keys(FORMATS));
 
-  const folder = prepare(out);
-  let writer: DatasetWriter | undefined;
+  const folder = DatasetFolder.open(out);
   let interrupted = false;
   const interrupt = (): void => {
     interrupted = true;
@@ -48,7 +43,7 @@ export async function dataset(options: DatasetOptions): Promise<void> {
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {
-    writer = make(folder);
+    const writer = FORMATS[format](folder.part);
     const drawn: Record<string, unknown>[] = [];
     let windows = 0;
     for (let clock = 0; clock < clocks && !interrupted; clock++) {
@@ -73,7 +68,9 @@ export async function dataset(options: DatasetOptions): Promise<void> {
     }
     if (!options.json && process.stderr.isTTY) process.stderr.write('\n');
     writer.finish();
-    if (interrupted) throw new InputError('dataset', 'interrupted: the files written so far are taken away');
+    if (interrupted) {
+      throw new InputError('dataset', `interrupted: what was written is taken away, and ${out} as it was before`);
+    }
     const manifest = {
       layout: LAYOUT,
       escapement: version,
@@ -84,12 +81,13 @@ export async function dataset(options: DatasetOptions): Promise<void> {
       windows,
       clocks: drawn,
     };
-    writeFileSync(join(folder, MANIFEST), `${JSON.stringify(manifest)}\n`);
+    folder.place(writer.files, `${JSON.stringify(manifest)}\n`);
     if (options.json) {
-      const report = { folder, windows, asked: clocks * perClock, clocks, files: writer.files };
+      const files = writer.files.map(name => join(out, name));
+      const report = { folder: out, windows, asked: clocks * perClock, clocks, files };
       process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     } else {
-      process.stdout.write(`${windows} windows of ${clocks} clocks: ${join(relative('.', folder) || '.', '/')}\n`);
+      process.stdout.write(`${windows} windows of ${clocks} clocks: ${join(relative('.', out) || '.', '/')}\n`);
       if (windows < clocks * perClock) {
         process.stdout.write(
           `That is ${(windows / clocks).toFixed(1)} of a clock, not ${perClock}: a turn gives one window at most, and the first turns, the last and what is lost none.\n`,
@@ -97,37 +95,20 @@ export async function dataset(options: DatasetOptions): Promise<void> {
       }
     }
   } catch (error) {
-    for (const file of writer?.files ?? []) rmSync(file, { force: true });
-    throw error;
+    throw folder.abandon(error);
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
 }
 
-const FORMATS: Readonly<Record<string, (folder: string) => DatasetWriter>> = {
-  parquet: folder => new ParquetDataset(folder),
-  npy: folder => new NpyDataset(folder),
-};
+const FORMATS = {
+  parquet: (folder: string): DatasetWriter => new ParquetDataset(folder),
+  npy: (folder: string): DatasetWriter => new NpyDataset(folder),
+} as const;
 
-/** Makes the folder. One that holds something other than an earlier data set is left alone. */
-function prepare(out: string): string {
-  try {
-    if (existsSync(out)) {
-      const held = readdirSync(out);
-      if (held.length > 0 && !held.includes(MANIFEST)) {
-        throw new InputError(`--out ${out}`, 'the folder holds something other than a data set; it is left alone');
-      }
-      for (const name of held.filter(name => /\.(npy|parquet)$/.test(name) || name === MANIFEST)) {
-        rmSync(join(out, name));
-      }
-    }
-    mkdirSync(out, { recursive: true });
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`--out ${out}`, `cannot be made: ${reasonOf(error)}`);
-  }
-  return out;
+function isFormat(name: string): name is keyof typeof FORMATS {
+  return Object.hasOwn(FORMATS, name);
 }
 
 function number(place: string, text: string, least: number, most: number): number {
@@ -166,9 +147,13 @@ function range(text: string): readonly [number, number] {
 
 function familiesOf(text: string | undefined): readonly Family[] {
   if (text === undefined) return FAMILIES;
-  return text.split(',').map(name => {
+  const families = text.split(',').map(name => {
     const family = FAMILIES.find(known => known === name.trim());
     if (family === undefined) throw unknownName('--families', 'family', name.trim(), FAMILIES);
     return family;
   });
+  const again = families.find((family, i) => families.indexOf(family) < i);
+  // A clock's draws follow from its place in the family: the second time would give the same clocks.
+  if (again !== undefined) throw new InputError('--families', `expected each family once, found '${again}' twice`);
+  return families;
 }

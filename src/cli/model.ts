@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Tensors } from '../core/contracts/index.js';
@@ -13,7 +13,16 @@ import {
 } from '../core/models/card.js';
 import { exampleOf, feedsOf } from '../core/models/feeds.js';
 import { formatTime } from '../core/quantity.js';
-import { type BareModel, cardFile, goldenOf, openBare, openCard, openCardText } from '../plugins/models/onnx.js';
+import {
+  type BareModel,
+  cardFile,
+  goldenOf,
+  openBare,
+  openCard,
+  openCardText,
+  refuseOther,
+} from '../plugins/models/onnx.js';
+import { saying } from './patience.js';
 import { readText, writeOutput } from './scenario-files.js';
 
 export interface ModelOptions {
@@ -23,6 +32,7 @@ export interface ModelOptions {
   readonly licence?: string;
   readonly source?: string;
   readonly fill?: boolean;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -33,7 +43,11 @@ const RUNS = 100;
  * `escapement model`: what a model takes and gives, which known signature it has, a first card for it, and whether a card
  * holds.
  */
-export async function model(file: string, options: ModelOptions): Promise<void> {
+export function model(file: string, options: ModelOptions): Promise<void> {
+  return saying(`${file}: the model takes long`, () => look(file, options));
+}
+
+async function look(file: string, options: ModelOptions): Promise<void> {
   if (file.endsWith('.json')) return checkCard(file, options);
   const shipped = cardFile(file, '.');
   if (shipped.endsWith('.json')) return checkCard(relative('.', shipped), options);
@@ -86,6 +100,13 @@ export async function model(file: string, options: ModelOptions): Promise<void> 
     ...(bare.opset !== undefined && { opset: bare.opset }),
     golden: await goldenFor(bare, signature.card, `${file}, as ${options.like}`),
   };
+  const own = [file, ...bare.files.map(({ name }) => join(dirname(file), name))].find(one => sameFile(out, one));
+  if (own !== undefined) {
+    throw new InputError(`--out ${out}`, `expected a file for the card, found the model's own ${own}`);
+  }
+  if (!options.force && statSync(out, { throwIfNoEntry: false }) !== undefined) {
+    throw new InputError(out, 'is there already, and may have been edited', '--force writes a new draft in its place');
+  }
   const text = `${compact(drafted)}\n`;
   parseCard(text, out);
   writeOutput(out, text);
@@ -115,50 +136,82 @@ async function goldenFor(bare: BareModel, card: ForecastCard, place: string): Pr
   return { inputs: plain(feeds), outputs: plain(outputs), tolerance: toleranceOf(outputs) };
 }
 
+function sameFile(a: string, b: string): boolean {
+  const [one, other] = [a, b].map(file => statSync(file, { throwIfNoEntry: false }));
+  return one !== undefined && one.dev === other?.dev && one.ino === other.ino;
+}
+
 /** What a card says of its model's bytes. */
 function hashesOf({ sha256, files }: BareModel) {
   return { sha256, ...(files.length > 0 && { files: files.map(({ name, sha256 }) => ({ name, sha256 })) }) };
 }
 
-/** Writes into a card what can be computed; one that would not hold stays as it is. */
-async function fillCard(file: string): Promise<void> {
+/** What `--fill` can compute. */
+const FILLED = ['sha256', 'files', 'opset', 'golden'] as const;
+
+/**
+ * Writes into a card what it lacks of all that can be computed; one that would not hold stays as it is. What stands there
+ * is what the model is compared with, so it stays. Returns what has been done.
+ */
+async function fillCard(file: string): Promise<string> {
+  refuseOther(file);
   const written = parseJson(readText(file), file);
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     throw new InputError(file, `expected a card, an object, found ${JSON.stringify(written).slice(0, 40)}`);
   }
-  const { sha256: _sha256, files: _files, golden: _golden, ...given } = written as Record<string, unknown>;
+  const given = Object.fromEntries(
+    Object.entries(written).filter(([key, value]) => value !== null || !(FILLED as readonly string[]).includes(key)),
+  );
   // Stand in for what is not known yet, so that all the rest can be read.
-  const card = parseCard(JSON.stringify({ ...given, sha256: '0'.repeat(64), golden: '-' }), file);
-  if (card.task !== 'forecast') {
+  const card = parseCard(JSON.stringify({ sha256: '0'.repeat(64), golden: '-', ...given }), file);
+  if (card.task !== 'forecast' && !('golden' in given)) {
     throw new InputError(`${file} task`, `--fill knows what to ask a model that forecasts, found '${card.task}'`);
   }
   const bare = await openBare(resolve(dirname(file), card.file));
-  const filled = Object.entries({ ...given, ...(bare.opset !== undefined && { opset: bare.opset }) }).flatMap(entry =>
-    entry[0] === 'file' ? [entry, ...Object.entries(hashesOf(bare))] : [entry],
+  const own = hashesOf(bare);
+  const unlisted = own.files?.filter(({ name }) => !card.files.some(listed => listed.name === name)) ?? [];
+  const news = {
+    ...(!('sha256' in given) && { sha256: own.sha256 }),
+    ...(unlisted.length > 0 && { files: [...card.files, ...unlisted] }),
+    ...(!('opset' in given) && bare.opset !== undefined && { opset: bare.opset }),
+    ...(card.task === 'forecast' && !('golden' in given) && { golden: await goldenFor(bare, card, file) }),
+  };
+  const added = Object.keys(news);
+  const left = FILLED.filter(key => key in given && !added.includes(key));
+  const kept = left.length === 0 ? '' : `; left as it was: ${left.join(', ')}`;
+  if (added.length === 0) return `nothing to fill in${kept}`;
+  const { sha256, files, ...rest } = news;
+  const hashes = { ...(sha256 !== undefined && { sha256 }), ...(files !== undefined && { files }) };
+  // The hashes go beside the name of the file that they are of.
+  const entries = Object.entries(given).flatMap(entry =>
+    entry[0] === 'file' ? [entry, ...Object.entries(hashes)] : [entry],
   );
-  const golden = await goldenFor(bare, card, file);
-  const text = `${compact({ ...Object.fromEntries(filled), golden })}\n`;
+  const text = `${compact({ ...Object.fromEntries(entries), ...hashes, ...rest })}\n`;
   await openCardText(text, file);
-  // What was written by hand is not lost where this cannot be written whole.
-  const beside = `${file}.filled`;
+  // What was written by hand is not lost where this cannot be written whole. A link still leads to it afterwards.
+  const target = realpathSync(file);
+  const beside = `${target}.filled`;
   try {
     writeOutput(beside, text, file);
-    renameSync(beside, file);
+    chmodSync(beside, statSync(target).mode & 0o7777);
+    renameSync(beside, target);
   } finally {
     rmSync(beside, { force: true });
   }
+  return `filled in: ${added.join(', ')}${kept}`;
 }
 
 /** Loads a model as a run would, and says what it is and how long it takes. */
 async function checkCard(file: string, options: ModelOptions): Promise<void> {
-  for (const key of ['like', 'out', 'id', 'licence', 'source'] as const) {
+  for (const key of ['like', 'out', 'id', 'licence', 'source', 'force'] as const) {
     if (options[key] !== undefined)
       throw new InputError(`--${key}`, `expected a model (.onnx), found the card ${file}`);
   }
   if (options.fill) {
-    await fillCard(file);
-    if (!options.json) process.stdout.write(`${file}: filled in, with the SHA-256 of its model and a golden pair.\n`);
+    const done = await fillCard(file);
+    if (!options.json) process.stdout.write(`${file}: ${done}.\n`);
   }
+  refuseOther(file);
   const card = parseCard(readText(file), file);
   const open = await openCard(file);
   const golden = goldenOf(card, file);

@@ -121,7 +121,11 @@ export async function execute(loaded: LoadedScenario, options: ExecuteOptions): 
   const output =
     options.out === undefined
       ? undefined
-      : OutputDirectory.create(options.out, options.several ? scenario.name : undefined);
+      : OutputDirectory.create(options.out, options.several ? scenario.name : undefined, [
+          ...scenario.pipelines.map(({ name }) => name),
+          // Another program's answers in a recording are scored, too.
+          ...Object.keys(recording?.recording.answers ?? {}),
+        ]);
   output?.begin(scenario, options.plugin ?? []);
   const sinks: Sink[] = [...(options.extraSinks ?? [])];
   const chosen = new Set(scenario.sinks.map(({ use }) => use));

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { InputError } from '../core/errors.js';
 import { extendedBy, type LoadedScenario, loadScenario, namesIn } from '../core/experiment/load-scenario.js';
@@ -26,10 +26,34 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/**
+ * Makes a folder and those that it lies in, one by one: where one takes no others (/proc), Node's own recursive way tries
+ * for ever.
+ */
+export function makeFolder(path: string): void {
+  const above = dirname(path);
+  if (above !== path && !existsSync(above)) makeFolder(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw missing ? new Error(`no folder can be made in ${above}`) : error;
+  }
+}
+
+/** One clear error where a folder has a name that `--out` has for a file: to be asked before anything is taken away. */
+export function refuseFolders(path: string, names: readonly string[]): void {
+  for (const name of names) {
+    if (!lstatSync(join(path, name), { throwIfNoEntry: false })?.isDirectory()) continue;
+    throw new InputError(`--out ${path}`, `expected ${name} in it to be a file, found a folder; nothing is changed`);
+  }
+}
+
 /** Writes a file that `--out` asks for, unless `place` says who does. */
 export function writeOutput(file: string, content: string | Buffer, place = `--out ${file}`): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     writeFileSync(file, content);
   } catch (error) {
     throw new InputError(place, `cannot be written: ${reasonOf(error)}`);

@@ -1,5 +1,6 @@
 import { InputError } from '../core/errors.js';
 import { tryScenario } from '../core/experiment/run.js';
+import { saying } from './patience.js';
 import { openRecording } from './recordings.js';
 import { openScenario } from './scenario-files.js';
 
@@ -14,7 +15,9 @@ export async function validate(
       const { scenario, warnings } = await openScenario(file, options.plugin);
       const { world } = scenario;
       const recording = world.kind === 'replayed' ? await openRecording(world, file, options.plugin) : undefined;
-      const untried = await tryScenario({ scenario, file, ...recording });
+      const untried = await saying(`${file}: its models take long`, () =>
+        tryScenario({ scenario, file, ...recording }),
+      );
       results.push({ file, valid: true, warnings: [...warnings, ...untried] });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;

@@ -1,11 +1,23 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parquetReadObjects } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
-import { escapement } from '../support/cli.js';
+import { type CliRun, escapement, start } from '../support/cli.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'escapement-dataset-'));
+const trainer = fileURLToPath(new URL('../../models/train/train.py', import.meta.url));
 const draw = (name: string, ...more: string[]) =>
   escapement([
     'dataset',
@@ -20,6 +32,21 @@ const draw = (name: string, ...more: string[]) =>
     ...more,
   ]);
 const bytes = (name: string, file: string): Buffer => readFileSync(join(scratch, name, file));
+
+/** A folder's files by name, with what they hold. */
+const held = (name: string) =>
+  Object.fromEntries(readdirSync(join(scratch, name)).map(file => [file, bytes(name, file).toString('latin1')]));
+/** More than anybody waits for: its part of the folder is there. */
+async function endless(name: string, ...more: string[]): Promise<CliRun> {
+  const run = start(['dataset', '--out', join(scratch, name), '--clocks', '100000', ...more]);
+  const parts = () => (existsSync(join(scratch, name)) ? readdirSync(join(scratch, name)) : []);
+  // Until it has begun to write there.
+  while (!parts().some(part => part.startsWith('dataset.part-') && readdirSync(join(scratch, name, part)).length > 0)) {
+    expect(run.child.exitCode).toBeNull();
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  return run;
+}
 
 /** A NumPy file's shape and values. */
 function npy(name: string, file: string) {
@@ -82,7 +109,10 @@ describe('escapement dataset', () => {
       [['--polls', '64 parsecs'], /--polls: .*unit 'parsecs'/],
       [['--polls', '64 s..16 s'], /--polls: expected an interval .* found '64 s..16 s'/],
       [['--families', 'jumps,flikker'], /--families: unknown family 'flikker' \(did you mean 'flicker'\?\)/],
+      [['--families', 'jumps,flicker,jumps'], /--families: expected each family once, found 'jumps' twice/],
       [['--format', 'hdf5'], /--format: unknown format 'hdf5'/],
+      // Objects inherit something of that name.
+      [['--format', 'constructor'], /--format: unknown format 'constructor' \(known: parquet, npy\)/],
       [['--randomised', '2'], /--randomised: expected a number from 0 to 1, found '2'/],
     ] as const;
     const results = await Promise.all(cases.map(([args]) => draw('bad', ...args)));
@@ -92,11 +122,132 @@ describe('escapement dataset', () => {
       expect(result.stderr.trim().split('\n').length).toBe(1);
     });
     expect(existsSync(join(scratch, 'bad'))).toBe(false);
-    const mine = mkdtempSync(join(scratch, 'mine-'));
-    writeFileSync(join(mine, 'thesis.txt'), 'mine');
-    const { code, stderr } = await escapement(['dataset', '--out', mine]);
+  });
+
+  test('replaces an earlier set’s files and no others', async () => {
+    await draw('twice', '--clocks', '2', '--format', 'npy');
+    writeFileSync(join(scratch, 'twice', 'labels.npy'), 'mine');
+    expect(await draw('twice', '--clocks', '2')).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(join(scratch, 'twice')).sort()).toEqual(['dataset.json', 'labels.npy', 'windows.parquet']);
+    expect(bytes('twice', 'labels.npy').toString()).toBe('mine');
+  });
+
+  test('leaves a folder alone that holds something else, of whatever name', async () => {
+    const foreign = [
+      { 'thesis.txt': 'mine' },
+      { 'dataset.json': '{"name":"my nnUNet"}', 'labels.npy': 'mine', 'table.parquet': 'mine' },
+      { 'windows.parquet': 'mine' },
+    ];
+    for (const [i, files] of foreign.entries()) {
+      const name = `foreign-${i}`;
+      mkdirSync(join(scratch, name));
+      for (const [file, text] of Object.entries(files)) writeFileSync(join(scratch, name, file), text);
+      const { code, stderr } = await draw(name);
+      expect(code).toBe(2);
+      expect(stderr).toMatch('the folder holds something other than a data set; it is left alone');
+      expect(held(name)).toEqual(files);
+    }
+  });
+
+  test('says where a folder has the name of one of its files, before anything is taken away', async () => {
+    await draw('blocked', '--clocks', '2', '--format', 'npy');
+    const before = held('blocked');
+    const refused = async (message: string) => {
+      const { code, stderr } = await draw('blocked', '--clocks', '2', '--format', 'npy');
+      expect(stderr).toBe(`escapement: --out ${join(scratch, 'blocked')}${message}; nothing is changed\n`);
+      expect(code).toBe(2);
+    };
+    const inside = (name: string) => join(scratch, 'blocked', name);
+    mkdirSync(inside('windows.parquet'));
+    await refused(': expected windows.parquet in it to be a file, found a folder');
+    rmdirSync(inside('windows.parquet'));
+    expect(held('blocked')).toEqual(before);
+
+    renameSync(inside('samples.npy'), inside('samples.away'));
+    mkdirSync(inside('samples.npy'));
+    await refused(': expected samples.npy in it to be a file, found a folder');
+    rmdirSync(inside('samples.npy'));
+    renameSync(inside('samples.away'), inside('samples.npy'));
+    expect(held('blocked')).toEqual(before);
+
+    // In what a killed run has left.
+    const part = 'dataset.part-abc123';
+    mkdirSync(inside(join(part, 'samples.npy')), { recursive: true });
+    await refused(`/${part}: expected samples.npy in it to be a file, found a folder`);
+    renameSync(inside(join(part, 'samples.npy')), inside(join(part, 'mine')));
+    await refused(`/${part}: expected what a killed run has left, found mine`);
+    rmdirSync(inside(join(part, 'mine')));
+    rmdirSync(inside(part));
+    expect(held('blocked')).toEqual(before);
+
+    // Made while it draws.
+    const run = await endless('blocked', '--clocks', '60', '--turns', '20..40');
+    renameSync(inside('at.npy'), inside('kept.npy'));
+    mkdirSync(inside('at.npy'));
+    const { code, stderr } = await run.ended;
+    expect(stderr).toMatch(/blocked: expected at\.npy in it to be a file, found a folder; nothing is changed\n$/);
     expect(code).toBe(2);
-    expect(stderr).toMatch('the folder holds something other than a data set; it is left alone');
-    expect(readdirSync(mine)).toEqual(['thesis.txt']);
+    rmdirSync(inside('at.npy'));
+    renameSync(inside('kept.npy'), inside('at.npy'));
+    expect(held('blocked')).toEqual(before);
+  });
+
+  test('leaves the earlier set as it was where it is interrupted', async () => {
+    await draw('kept', '--clocks', '2');
+    const before = held('kept');
+    const stopped = await endless('kept');
+    stopped.child.kill('SIGINT');
+    const { code, stderr } = await stopped.ended;
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^escapement: dataset: interrupted: what was written is taken away, and .*kept as it was/);
+    expect(held('kept')).toEqual(before);
+  });
+
+  test('takes away what a killed run has left, beside an earlier set and without one', async () => {
+    await draw('killed', '--clocks', '2');
+    const before = held('killed');
+    for (const name of ['killed', 'new']) {
+      const killed = await endless(name);
+      killed.child.kill('SIGKILL');
+      await killed.ended;
+      const part = readdirSync(join(scratch, name)).find(file => file.startsWith('dataset.part-'))!;
+      for (const [file, text] of Object.entries(name === 'new' ? {} : before)) {
+        expect(bytes(name, file).toString('latin1')).toBe(text);
+      }
+      expect(part).toBeDefined();
+      expect(await draw(name, '--clocks', '2')).toMatchObject({ code: 0, stderr: '' });
+      expect(held(name)).toEqual(before);
+    }
+    // Killed while the files took their places.
+    const part = join(scratch, 'new', 'dataset.part-abc123');
+    mkdirSync(part);
+    renameSync(join(scratch, 'new', 'dataset.json'), join(part, 'dataset.json'));
+    expect(await draw('new', '--clocks', '2', '--format', 'npy')).toMatchObject({ code: 0, stderr: '' });
+    expect(readdirSync(join(scratch, 'new'))).not.toContain('windows.parquet');
+    expect(existsSync(part)).toBe(false);
+  });
+
+  test('two at once in one folder: the one that began first says that it has lost its place', async () => {
+    const first = await endless('both', '--format', 'npy');
+    expect(await draw('both', '--clocks', '2')).toMatchObject({ code: 0, stderr: '' });
+    first.child.kill('SIGINT');
+    const { code, stderr } = await first.ended;
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/--out .*both: another run has begun in this folder/);
+    expect(readdirSync(join(scratch, 'both')).sort()).toEqual(['dataset.json', 'windows.parquet']);
+  });
+
+  test.runIf(existsSync('/usr/lib/python3/dist-packages/torch'))('training says which format it reads', async () => {
+    await draw('columns', '--clocks', '1');
+    const data = join(scratch, 'columns');
+    const { status, stdout, stderr } = spawnSync(
+      '/usr/bin/python3',
+      ['-B', trainer, '--data', data, '--validation', data, '--out', join(scratch, 'model.onnx')],
+      { encoding: 'utf8' },
+    );
+    const found = 'found no samples.npy';
+    expect(stderr).toBe(`train.py: ${data}: expected what escapement dataset --format npy writes, ${found}\n`);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(existsSync(join(scratch, 'model.log'))).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Ended, escapement, filesIn, scratch, write } from '../support/escapement.js';
@@ -114,11 +114,56 @@ describe('bad input', () => {
   });
 
   test('a folder of output with something else in it, which is left alone', () => {
-    const out = join(folder, 'precious');
-    mkdirSync(out);
-    write(out, 'thesis.csv', 'years of work');
-    expectRefusal(escapement(['run', good, '--json', '--out', out]), /the folder holds something other than a run/);
-    expect(filesIn(out)).toEqual({ 'thesis.csv': 'years of work' });
+    const foreign: readonly (readonly [Record<string, string>, RegExp])[] = [
+      [{ 'thesis.csv': 'years of work' }, /found thesis\.csv and no manifest\.json/],
+      ...['{"name":"app"}', '', 'null', '[]', '{"escapement":"^1.0.0"}', '{"escapement":1,"scenario":"x"'].map(
+        manifest =>
+          [
+            { 'data.csv': 'a', 'manifest.json': manifest, 'report.html': 'b', 'samples-p.csv': 'c', 'x.log': 'd' },
+            /its manifest\.json is no run's/,
+          ] as const,
+      ),
+    ];
+    for (const [index, [files, found]] of foreign.entries()) {
+      const out = join(folder, `precious-${index}`);
+      mkdirSync(out);
+      for (const [name, text] of Object.entries(files)) write(out, name, text);
+      const ended = escapement(['run', good, '--json', '--out', out]);
+      expectRefusal(ended, /--out .*precious-\d: the folder holds something other than a run; it is left alone/);
+      expect(ended.stderr).toMatch(found);
+      expect(filesIn(out)).toEqual(files);
+    }
+  });
+
+  test('a folder of output where a folder has the name of one of its files: nothing is taken away', () => {
+    const out = join(folder, 'blocked');
+    expect(escapement(['run', good, '--json', '--out', out]).status).toBe(0);
+    const before = filesIn(out);
+    const other = write(folder, 'other.yaml', SCENARIO.replace('name: p', 'name: q').replace('CORRECTOR', 'kalman'));
+    // One that the earlier run may have written, and one that only the next one writes.
+    for (const [file, name] of [
+      [good, 'events.csv'],
+      [other, 'samples-q.csv'],
+    ] as const) {
+      mkdirSync(join(out, name));
+      expectRefusal(
+        escapement(['run', file, '--json', '--out', out]),
+        `--out ${out}: expected ${name} in it to be a file, found a folder; nothing is changed`,
+      );
+      rmSync(join(out, name), { recursive: true });
+      expect(filesIn(out)).toEqual(before);
+    }
+  });
+
+  test.runIf(existsSync('/proc/self'))('a folder of output where none can be made', () => {
+    for (const [command, what] of [
+      [['run', good, '--json', '--out', '/proc/none'], 'made'],
+      [['dataset', '--clocks', '1', '--out', '/proc/none/below'], 'made'],
+      [['schema', '--out', '/proc/none/schema.json'], 'written'],
+    ] as const) {
+      const message = `--out ${command.at(-1)}: cannot be ${what}: no folder can be made in /proc`;
+      expectRefusal(escapement(command), message);
+    }
   });
 
   test('validate says what is wrong with each file, and which are right', () => {
@@ -299,5 +344,42 @@ describe('exit codes', () => {
     const [expected, found] = [held, broken].map(({ stdout }) => JSON.parse(stdout));
     expect(found.pipelines).toEqual(expected.pipelines);
     expect(found.expectations[0]).toMatchObject({ holds: false, metric: 'error.max' });
+  });
+});
+
+describe('the folder of an earlier run', () => {
+  const mine = { 'data.csv': 'a', 'notes.json': 'b', 'my.yaml': 'c', 'x.log': 'd', 'validation-q.csv': 'e' };
+  const next = write(folder, 'next.yaml', SCENARIO.replace('name: p', 'name: q').replace('CORRECTOR', 'kalman'));
+  const written = (pipeline: string): string[] => [
+    ...[`estimates-${pipeline}.csv`, 'manifest.json', 'measurements.csv', 'samples-bare-clock.csv'],
+    ...[`samples-${pipeline}.csv`, 'scenario.yaml', 'summary.json'],
+  ];
+
+  test.each([
+    ['', (manifest: object) => manifest],
+    [', of a version that did not list its pipelines', ({ pipelines: _, ...rest }: { pipelines?: unknown }) => rest],
+    [', killed', (manifest: object) => ({ ...manifest, status: 'running' })],
+  ])('is used again, and loses that run’s files and no others%s', (what, changed) => {
+    const out = join(folder, `earlier-${what.length}`);
+    expect(escapement(['run', good, '--json', '--report', '--out', out]).status).toBe(0);
+    expect(Object.keys(filesIn(out))).toEqual([...written('p'), 'report.html'].sort());
+    const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+    expect(manifest.pipelines).toEqual(['bare-clock', 'p']);
+    write(out, 'manifest.json', JSON.stringify(changed(manifest)));
+    for (const [name, text] of Object.entries(mine)) write(out, name, text);
+    expect(escapement(['run', next, '--json', '--out', out])).toMatchObject({ status: 0, stderr: '' });
+    const files = filesIn(out);
+    expect(Object.keys(files)).toEqual([...written('q'), ...Object.keys(mine)].sort());
+    expect(files).toMatchObject(mine);
+  });
+
+  test('a manifest does not name files elsewhere', () => {
+    const out = join(folder, 'below');
+    expect(escapement(['run', good, '--json', '--out', out]).status).toBe(0);
+    const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+    write(out, 'manifest.json', JSON.stringify({ ...manifest, pipelines: ['/../../elsewhere', null, 3] }));
+    write(folder, 'elsewhere.csv', 'mine');
+    expect(escapement(['run', good, '--json', '--out', out])).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(join(folder, 'elsewhere.csv'), 'utf8')).toBe('mine');
   });
 });

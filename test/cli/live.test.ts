@@ -1,5 +1,5 @@
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { whyUnreachable } from '../../src/cli/internet.js';
@@ -8,6 +8,7 @@ import { SystemClock } from '../../src/plugins/clocks/system.js';
 import { NtpServer } from '../../src/plugins/sinks/ntp-server.js';
 import { escapement, start } from '../support/cli.js';
 import { scratch } from '../support/escapement.js';
+import { changed } from '../support/models.js';
 
 const below = scratch();
 let folders = 0;
@@ -55,6 +56,31 @@ describe('escapement live against a server of ours', () => {
     const [, asked] = /^pipelines\/learned\/predictor: model 'clock-gru', (\d+) questions, .*; told: /m.exec(stdout)!;
     expect(Number(asked)).toBeGreaterThan(5);
     expect(stdout.match(/model 'clock-gru', \d+ questions/g)).toHaveLength(1);
+  });
+
+  test('outlives a model that hangs, and ends in the middle of its run', async () => {
+    // Values of over 0.05 are what it takes seconds for; the server is 0.1 s off.
+    const card = changed('hangs', one =>
+      Object.assign(one, {
+        sampling: { mode: 'regular', period: 0.1 },
+        context: { min: 3, max: 60 },
+        normalisation: { detrend: 'none', scale: 'unit', unit: 's' },
+      }),
+    );
+    const order = [{ use: 'onnx', card, worker: true, timeLimit: '20 ms' }, 'theil-sen'];
+    const pipeline = join(dirname(card), 'pipeline.yaml');
+    writeFileSync(
+      pipeline,
+      JSON.stringify({ name: 'hangs', predictor: { use: 'fallback', order }, corrector: 'none' }),
+    );
+    const { code, signal, stdout, stderr } = await escapement([
+      ...['live', '--server', server, '--interval', '100 ms', '--for', '4s', '--pipeline', pipeline, '--quiet'],
+    ]);
+    expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+    const [, asked, late] = /model 'hangs', (\d+) questions, (\d+) answers late, 0 dropped/.exec(stdout)!;
+    expect(Number(asked)).toBeGreaterThan(5);
+    // The last one may be open at the end.
+    expect(Number(asked) - Number(late)).toBeLessThanOrEqual(1);
   });
 
   test('tells the offset of each round and pipeline, then the table, and leaves the files of a finished run', async () => {

@@ -1,4 +1,13 @@
-import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -58,18 +67,72 @@ describe('escapement model', () => {
     copyFileSync(fixture('n-hits.onnx'), join(folder, 'hand.onnx'));
     const file = join(folder, 'hand.json');
     const { golden, sha256, opset, ...own } = JSON.parse(readFileSync(fixture('n-hits.json'), 'utf8'));
-    writeFileSync(file, JSON.stringify({ ...own, file: 'hand.onnx', golden: 'none yet' }));
+    writeFileSync(file, JSON.stringify({ ...own, file: 'hand.onnx' }));
     const filled = await escapement(['model', file, '--fill']);
     expect(filled).toMatchObject({ code: 0, stderr: '' });
-    expect(filled.stdout).toMatch(/hand\.json: filled in.*\n.*matches its card, its hash and its golden pair/);
+    expect(filled.stdout).toMatch(
+      /hand\.json: filled in: sha256, opset, golden\.\n.*matches its card, its hash and its golden pair/,
+    );
     const written = JSON.parse(readFileSync(file, 'utf8'));
     expect(written).toEqual({ ...own, file: 'hand.onnx', sha256, opset, golden });
     expect(Object.keys(written).indexOf('sha256')).toBe(Object.keys(written).indexOf('file') + 1);
-    // Another model behind the same card: what was filled in is replaced.
+    const before = readFileSync(file, 'utf8');
+    expect((await escapement(['model', file, '--fill'])).stdout).toMatch(
+      /hand\.json: nothing to fill in; left as it was: sha256, opset, golden\.\n/,
+    );
+    // Another model behind the same card: what the card says is what it is compared with.
     copyFileSync('models/linear.onnx', join(folder, 'hand.onnx'));
-    expect((await escapement(['model', file])).stderr).toMatch(/expected the SHA-256 of its card/);
+    for (const more of [[], ['--fill']]) {
+      expect((await escapement(['model', file, ...more])).stderr).toMatch(/expected the SHA-256 of its card/);
+    }
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    const { golden: _, ...without } = written;
+    writeFileSync(file, JSON.stringify({ ...without, sha256: null }));
     expect((await escapement(['model', file, '--fill', '--json'])).code).toBe(0);
     expect(JSON.parse(readFileSync(file, 'utf8')).golden.outputs).not.toEqual(golden.outputs);
+  });
+
+  test('fills in a card through a link, and leaves its mode and a golden pair of its own', async () => {
+    const file = changed('n-hits', (card: Raw) => {
+      delete card.sha256;
+      card.golden.tolerance = 0.5;
+    });
+    chmodSync(file, 0o640);
+    const link = join(folder, 'link.json');
+    symlinkSync(file, link);
+    const own = JSON.parse(readFileSync(file, 'utf8'));
+    copyFileSync(fixture('n-hits.onnx'), join(folder, 'n-hits.onnx'));
+    const { code, stdout } = await escapement(['model', link, '--fill']);
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/link\.json: filled in: sha256; left/),
+    });
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(statSync(file).mode & 0o777).toBe(0o640);
+    const written = JSON.parse(readFileSync(file, 'utf8'));
+    expect(written).toEqual({ ...own, sha256: JSON.parse(readFileSync(fixture('n-hits.json'), 'utf8')).sha256 });
+  });
+
+  test('writes no draft over the model, nor over a card without --force', async () => {
+    const model = join(folder, 'kept.onnx');
+    const card = join(folder, 'kept.json');
+    copyFileSync(fixture('n-hits.onnx'), model);
+    const draft = (...more: readonly string[]) => escapement(['model', model, '--like', 'n-hits', ...more]);
+    symlinkSync(model, join(folder, 'kept-link.onnx'));
+    for (const out of [model, join(folder, 'kept-link.onnx')]) {
+      const over = await draft('--out', out, '--force');
+      expect(over).toMatchObject({ code: 2, stdout: '' });
+      expect(over.stderr).toMatch(/--out .*kept.*\.onnx: expected a file for the card, found the model's own .*\n$/);
+    }
+    expect(readFileSync(model)).toEqual(readFileSync(fixture('n-hits.onnx')));
+    writeFileSync(card, 'edited');
+    expect(await draft()).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/kept\.json: is there already, and may have been edited \(--force writes/),
+    });
+    expect(readFileSync(card, 'utf8')).toBe('edited');
+    expect(await draft('--force')).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(readFileSync(card, 'utf8')).id).toBe('kept');
   });
 
   test.each(['null', '3', '[]'])('does not fill in what is no card: %s', async text => {
@@ -119,7 +182,11 @@ describe('escapement model', () => {
   ] as const)('leaves a card as it was that would not hold: %s', async (_, name, change, message) => {
     const file = changed(
       name === 'constant' ? 'n-hits' : name,
-      card => void change(card),
+      card => {
+        delete (card as Raw).sha256;
+        delete (card as Raw).golden;
+        change(card);
+      },
       () => readFileSync(fixture(`${name}.onnx`)),
     );
     const before = readFileSync(file, 'utf8');

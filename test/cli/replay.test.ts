@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -227,6 +227,22 @@ describe('scores against NTP', () => {
     expect(other.bounds.coverage).toBe(1);
     expect(other.bounds.meanWidth).toBeCloseTo(2 * 1.959964 * 0.001, 8);
     expect(other.samples).toBe(47);
+  });
+
+  test('leave files, which the next run in that folder takes away: also those of another program’s answers', async () => {
+    const out = join(folder, 'ranked');
+    await replayed(trace, { pipeline: ['offset-only'], out });
+    const scores = () =>
+      readdirSync(out)
+        .filter(name => name.startsWith('scored-'))
+        .sort();
+    expect(scores()).toEqual(['scored-bare-clock.csv', 'scored-offset-only.csv', 'scored-other.csv']);
+    put(out, 'scored-mine.csv', 'mine');
+    await replayed(put(folder, 'series3.csv', 't_s,ntp_offset_s\n5,0.1\n70,0.1\n'), {
+      pipeline: ['kalman-drift'],
+      out,
+    });
+    expect(scores()).toEqual(['scored-bare-clock.csv', 'scored-kalman-drift.csv', 'scored-mine.csv']);
   });
 });
 

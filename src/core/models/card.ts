@@ -2,6 +2,11 @@ import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { problemOf } from '../plugin/problem.js';
 
+/** Bounds that only a mistake goes over: steps of a series, periods until the first of a horizon, numbers in an input. */
+const MOST_STEPS = 100_000;
+const MOST_AHEAD = 1000;
+const MOST_NUMBERS = 4_000_000;
+
 /** What `schema` says in a card. */
 const SCHEMA = 'escapement-model/1';
 
@@ -44,11 +49,21 @@ const ForecastOutput = z.strictObject({
   ...Tensor,
   role: z.enum(['point', 'quantiles', 'mean', 'deviation']),
   levels: z
-    .array(z.union([z.number().gt(0).lt(1), z.literal('mean'), z.literal('ignore')]))
+    .array(
+      z.union([z.number().gt(0).lt(1), z.literal('mean'), z.literal('ignore')], {
+        error: ({ input }) =>
+          typeof input === 'number' ? undefined : "expected a number between 0 and 1, 'mean' or 'ignore'",
+      }),
+    )
     .optional()
     .meta({ description: 'Of `quantiles`: what stands along the axis `quantile`.' }),
   select: z
-    .partialRecord(z.enum(AXES), z.union([z.int().min(0), z.literal('last')]))
+    .partialRecord(
+      z.enum(AXES),
+      z.union([z.int().min(0), z.literal('last')], {
+        error: ({ input }) => (typeof input === 'number' ? undefined : "expected 'last' or a number from 0"),
+      }),
+    )
     .default({})
     .meta({ description: 'Which entry of an axis that is neither batch, time nor quantile: `{ patch: last }`.' }),
   reshape: z.array(z.int().min(1)).optional().meta({
@@ -93,7 +108,10 @@ const Common = {
     .meta({ description: 'An input and the output that belongs to it, or a file with them.' }),
   runtime: z
     .strictObject({
-      worker: z.boolean().optional().meta({ description: 'In a thread of its own; left out: if it is large or slow.' }),
+      worker: z
+        .boolean()
+        .optional()
+        .meta({ description: 'In a process of its own; left out: if it is large or slow.' }),
     })
     .prefault({}),
 };
@@ -104,7 +122,9 @@ const ForecastCard = z.strictObject({
   sampling: z.strictObject({
     mode: z.enum(['regular', 'irregular']),
     period: z
-      .union([z.number().positive(), z.literal('median')])
+      .union([z.number().positive(), z.literal('median')], {
+        error: ({ input }) => (typeof input === 'number' ? undefined : "expected 'median' or a number of seconds"),
+      })
       .default('median')
       .meta({ description: 'Seconds from step to step; `median`: of the intervals between the measurements shown.' }),
     resample: z
@@ -114,15 +134,20 @@ const ForecastCard = z.strictObject({
     maxGap: z.number().positive().default(4).meta({ description: 'Periods; within a longer gap values are missing.' }),
   }),
   context: z.strictObject({
-    min: z.int().min(1),
-    max: z.int().min(1),
-    multipleOf: z.int().min(1).default(1),
+    min: z.int().min(1).max(MOST_STEPS),
+    max: z.int().min(1).max(MOST_STEPS),
+    multipleOf: z.int().min(1).max(MOST_STEPS).default(1),
     pad: z.enum(['left', 'right']).default('left'),
-    padValue: z.union([z.number(), z.literal('NaN')]).default(0),
+    padValue: z.union([z.number(), z.literal('NaN')], { error: () => "expected a number or 'NaN'" }).default(0),
   }),
   horizon: z.strictObject({
-    steps: z.int().min(1),
-    firstStep: z.int().min(0).default(1).meta({ description: 'Periods after the last point of the context.' }),
+    steps: z.int().min(1).max(MOST_STEPS),
+    firstStep: z
+      .int()
+      .min(0)
+      .max(MOST_AHEAD)
+      .default(1)
+      .meta({ description: 'Periods after the last point of the context.' }),
   }),
   normalisation: z
     .strictObject({
@@ -152,8 +177,7 @@ const CorrectionCard = z.strictObject({
   parameters: z.record(z.string(), z.unknown()).default({}).meta({ description: 'Horizons, levels and the like.' }),
 });
 
-export const ModelCard = z.discriminatedUnion('task', [ForecastCard, CorrectionCard]);
-export type ModelCard = z.output<typeof ModelCard>;
+export type ModelCard = z.output<Schema>;
 
 export function parseJson(text: string, place: string): unknown {
   try {
@@ -163,11 +187,41 @@ export function parseJson(text: string, place: string): unknown {
   }
 }
 
+type Schema = typeof ForecastCard | typeof CorrectionCard;
+
+const TASKS: Readonly<Record<string, Schema>> = {
+  forecast: ForecastCard,
+  correction: CorrectionCard,
+};
+
+/** The task says what the rest means: it is looked at first. */
+function schemaFor(raw: unknown, place: string): Schema {
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    throw new InputError(place, `expected a card, an object, found ${(JSON.stringify(raw) ?? '').slice(0, 40)}`);
+  }
+  const { task } = raw as { readonly task?: unknown };
+  const schema = typeof task === 'string' && Object.hasOwn(TASKS, task) ? TASKS[task] : undefined;
+  if (schema === undefined) {
+    const found = task === undefined ? 'none' : typeof task === 'string' ? `'${task}'` : JSON.stringify(task);
+    throw new InputError(`${place} task`, `expected 'forecast' or 'correction', found ${found}`);
+  }
+  // Of a card of the other task every key would be called unknown, or missing: the mistake is the task.
+  const other = schema === ForecastCard ? CorrectionCard : ForecastCard;
+  const only = (one: Schema, not: Schema) => Object.keys(one.shape).find(key => !(key in not.shape) && key in raw);
+  const foreign = only(other, schema);
+  if (foreign !== undefined && only(schema, other) === undefined) {
+    const meant = other.shape.task.value;
+    throw new InputError(`${place} task`, `expected '${meant}', as the card says '${foreign}', found '${task}'`);
+  }
+  return schema;
+}
+
 /** Reads a card. `place` names its file in what is wrong with it. */
 export function parseCard(text: string, place: string): ModelCard {
   const raw = parseJson(text, place);
-  const parsed = ModelCard.safeParse(raw);
-  if (!parsed.success) throw cardError(parsed.error, raw, ModelCard, place);
+  const schema = schemaFor(raw, place);
+  const parsed = schema.safeParse(raw);
+  if (!parsed.success) throw cardError(parsed.error, raw, schema, place);
   const card = parsed.data;
   for (const [kind, tensors] of [
     ['inputs', card.inputs],
@@ -273,10 +327,30 @@ function stepsOf({ layout, shape, role, channels }: ForecastInput): number | und
   return patches === null || feature === null ? undefined : (patches * feature) / width;
 }
 
+/** How many numbers stand in an input at most, where lengths that it leaves open hold the longest context. */
+function sizeOf({ layout, shape, role, channels }: ForecastInput, context: ForecastCard['context']): number {
+  const width = role === 'values' ? channels.length : 1;
+  const steps = context.multipleOf * Math.ceil(context.max / context.multipleOf);
+  const feature = shape[layout.indexOf('feature')] ?? width;
+  return product(
+    layout.map((axis, k) => {
+      if (axis === 'batch') return 1;
+      if (shape[k] !== null) return shape[k]!;
+      if (axis === 'time') return steps;
+      if (axis === 'patch') return Math.ceil((steps * width) / feature);
+      return axis === 'channel' || axis === 'feature' ? width : 1;
+    }),
+  );
+}
+
 /** Whether what is shown fits into an input. */
 function checkInput(input: ForecastInput, { context }: ForecastCard, place: string): void {
   const { role, layout, shape, channels, dtype } = input;
-  if (role === 'constant') return;
+  if (role === 'constant') {
+    const size = product(shape.map((length, k) => length ?? (layout[k] === 'time' ? context.max : 1)));
+    if (size <= MOST_NUMBERS) return;
+    throw new InputError(`${place}.shape`, `expected at most ${MOST_NUMBERS} numbers in an input, found ${size}`);
+  }
   const width = role === 'values' ? channels.length : 1;
   const lengthOf = (axis: AxisName): number | null => shape[layout.indexOf(axis)] ?? null;
   const channel = lengthOf('channel');
@@ -291,6 +365,13 @@ function checkInput(input: ForecastInput, { context }: ForecastCard, place: stri
     throw new InputError(`${place}.channels`, `expected one without an axis 'channel' or 'feature', found ${width}`);
   }
   const steps = stepsOf(input);
+  const numbers = sizeOf(input, context);
+  if (numbers > MOST_NUMBERS) {
+    throw new InputError(
+      `${place}.shape`,
+      `expected at most ${MOST_NUMBERS} numbers in an input, found ${numbers} with a context of ${context.max}`,
+    );
+  }
   if (steps !== undefined && context.max > steps) {
     const key = context.min > steps ? 'min' : 'max';
     throw new InputError(
@@ -424,12 +505,17 @@ export function misshapen(
     readonly reshape?: readonly number[] | undefined;
   },
   dims: readonly number[],
+  /** How many rows it has to have; left out: any number. */
+  batch?: number,
 ): string | undefined {
+  const rows = (length: number): boolean => batch === undefined || length === batch;
   const fits =
     dims.length === shape.length &&
-    shape.every((length, k) => length === null || layout[k] === 'batch' || dims[k] === length);
+    shape.every((length, k) => (layout[k] === 'batch' ? rows(dims[k]!) : length === null || dims[k] === length));
   if (fits && reshape !== undefined && product(dims) !== product(reshape)) {
     return `'${name}' came as [${dims.join(', ')}], which cannot be read as [${reshape.join(', ')}]`;
   }
-  return fits ? undefined : `'${name}' came as [${dims.join(', ')}], the card says [${shapeText(shape)}]`;
+  if (fits) return undefined;
+  const asked = batch === undefined || !layout.includes('batch') ? '' : ` with a batch of ${batch}`;
+  return `'${name}' came as [${dims.join(', ')}], the card says [${shapeText(shape)}]${asked}`;
 }

@@ -17,6 +17,9 @@ export interface Context {
   readonly line: { readonly offset: number; readonly drift: number; readonly p11: number };
   readonly centre: number;
   readonly scale: number;
+  /** The last offset, and how far those shown scatter about the line (one standard deviation), seconds. */
+  readonly last: number;
+  readonly scatter: number;
 }
 
 const UNITS = { s: 1, ms: 1e-3, us: 1e-6, ns: 1e-9 } as const;
@@ -75,6 +78,8 @@ export function contextOf(
     line,
     centre,
     scale,
+    last: last.offset,
+    scatter: deviationOf(raw.map(({ y }) => y)),
   };
 }
 
@@ -171,13 +176,17 @@ function onGrid(samples: readonly Sample[], end: number, period: number, card: F
 }
 
 function scaleOf(values: readonly number[], kind: 'mad' | 'deviation'): number {
-  const mean = values.reduce((sum, y) => sum + y, 0) / values.length;
-  const deviation = Math.sqrt(values.reduce((sum, y) => sum + (y - mean) ** 2, 0) / values.length);
+  const deviation = deviationOf(values);
   if (kind === 'deviation') return Math.max(deviation, LEAST_SCALE);
   const middle = median(values);
   const mad = 1.4826 * median(values.map(y => Math.abs(y - middle)));
   // Where more than half of the values are alike there is no MAD.
   return Math.max(mad > 0 ? mad : deviation, LEAST_SCALE);
+}
+
+function deviationOf(values: readonly number[]): number {
+  const mean = values.reduce((sum, y) => sum + y, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, y) => sum + (y - mean) ** 2, 0) / values.length);
 }
 
 function centreOf(values: readonly number[], kind: ForecastCard['normalisation']['centre']): number {

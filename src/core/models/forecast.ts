@@ -51,6 +51,26 @@ export function forecastOf(outputs: Tensors, context: Context, card: ForecastCar
   return { times, offsets, deviations, context };
 }
 
+/** No clock's frequency is wrong by more, in seconds per second: a crystal's is by a thousandth of that. */
+const WRONGEST = 0.05;
+
+/** So many times what can be is what a forecast is believed at most: it is to catch nonsense, not to judge models. */
+const GENEROUS = 10;
+
+/**
+ * Whether a forecast lies, at any step, farther from the last measurement and from the line than can be: ten times what
+ * the measurements scatter by, or what the wrongest clock gains over the lead, if that is more.
+ */
+export function isAbsurd({ times, offsets, context }: Forecast): boolean {
+  const { line, end, period, last, scatter } = context;
+  return offsets.some((offset, j) => {
+    const lead = times[j]! - end;
+    const possible = GENEROUS * Math.max(scatter, WRONGEST * Math.max(lead, period));
+    const fromLine = Math.abs(offset - line.offset - line.drift * lead);
+    return Math.min(fromLine, Math.abs(offset - last)) > possible;
+  });
+}
+
 function take(output: ForecastOutput, tensor: Tensor, card: ForecastCard, into: Steps): Refusal | undefined {
   const read = readerOf(output, tensor);
   const { steps } = card.horizon;

@@ -16,12 +16,13 @@ export interface Limits {
   readonly queue: number;
 }
 
-/** What answers: a session in this thread, or in a worker. */
+/** What answers: a session in this process, or in a worker, which is another. */
 export interface Engine {
   readonly where: string;
   /** Whether several questions at once cost less than one after another. */
   readonly batches: boolean;
-  run(inputs: Tensors): Promise<Tensors>;
+  /** `begun` is called when the run begins: before it, a worker may have to be started. */
+  run(inputs: Tensors, begun?: () => void): Promise<Tensors>;
   /** Gives up a run that hangs. */
   restart?(): void;
 }
@@ -141,14 +142,17 @@ class Desk {
       // Before the first run none of this instant was turned away: only now is it known which of them wait.
       this.bound(limits);
       let watchdog: ReturnType<typeof setTimeout> | undefined;
-      if (limits !== undefined && this.engine.restart !== undefined) {
+      const begun = (): void => {
+        if (limits === undefined || this.engine.restart === undefined) return;
         watchdog = setTimeout(() => this.engine.restart!(), 1000 * limits.timeLimit * HANGS);
         watchdog.unref();
-      }
+      };
       try {
-        const outputs = await this.engine.run(batch.length === 1 ? batch[0]!.inputs : stacked(batch));
+        const inputs = batch.map(question => question.inputs);
+        const outputs = await this.engine.run(batch.length === 1 ? inputs[0]! : stacked(inputs), begun);
+        const answers = batch.length === 1 ? [outputs] : rowsOf(outputs, batch.length);
         batch.forEach((question, row) => {
-          question.answer(batch.length === 1 ? outputs : rowOf(outputs, row));
+          question.answer(answers[row]!);
         });
       } catch (error) {
         for (const question of batch) question.fail(error);
@@ -173,16 +177,23 @@ function sameDims(a: Tensors, b: Tensors): boolean {
 }
 
 /** Questions one above the other along the batch axis, which is the first. */
-function stacked(batch: readonly Question[]): Tensors {
-  const first = batch[0]!.inputs;
-  const tensors = Object.entries(first).map(([name, { data, dims }]): [string, Tensor] => {
+export function stacked(batch: readonly Tensors[]): Tensors {
+  const tensors = Object.entries(batch[0]!).map(([name, { data, dims }]): [string, Tensor] => {
     const all = new (data.constructor as new (length: number) => Float32Array)(data.length * batch.length);
-    batch.forEach(({ inputs }, row) => {
+    batch.forEach((inputs, row) => {
       all.set(inputs[name]!.data as Float32Array, row * data.length);
     });
     return [name, { data: all, dims: [batch.length, ...dims.slice(1)] }];
   });
   return Object.fromEntries(tensors);
+}
+
+/** The answer to each of the questions that were stacked. */
+export function rowsOf(outputs: Tensors, count: number): readonly Tensors[] {
+  for (const [name, { dims }] of Object.entries(outputs)) {
+    if (dims[0] !== count) throw new Error(`'${name}' came as [${dims.join(', ')}] for a batch of ${count}`);
+  }
+  return Array.from({ length: count }, (_, row) => rowOf(outputs, row));
 }
 
 function rowOf(outputs: Tensors, row: number): Tensors {

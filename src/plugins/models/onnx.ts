@@ -1,9 +1,9 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { inject } from 'inversify';
 import { z } from 'zod';
 import {
@@ -28,9 +28,9 @@ import {
   product,
 } from '../../core/models/card.js';
 import { exampleOf, feedsOf, filled } from '../../core/models/feeds.js';
-import { forecastOf } from '../../core/models/forecast.js';
+import { forecastOf, isAbsurd } from '../../core/models/forecast.js';
 import { dataFilesOf, opsetOf } from '../../core/models/onnx-file.js';
-import { type Engine, type Limits, Questions } from '../../core/models/questions.js';
+import { type Engine, type Limits, Questions, rowsOf, stacked } from '../../core/models/questions.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
 import { InputFolder } from '../../core/plugin/tokens.js';
 import { duration } from '../../core/quantity.js';
@@ -41,7 +41,7 @@ const Options = z.strictObject({
   }),
   worker: z.boolean().optional().meta({
     description:
-      'In a thread of its own, whatever the card says; left out: if the file is over 4 MB or a run over 5 ms.',
+      'In a process of its own, whatever the card says; left out: if the file is over 4 MB or a run over 5 ms.',
   }),
   timeLimit: duration('In real time, how long an answer is waited for.').prefault('2 s'),
   queue: z.int().min(1).default(4).meta({
@@ -52,6 +52,9 @@ const Options = z.strictObject({
 /** A file larger than this, or a run that takes longer (seconds), has a thread of its own. */
 const LARGE = 4e6;
 const SLOW = 0.005;
+
+/** A run that takes longer while a model is checked (seconds) is no use to anybody. */
+const CHECK_LIMIT = 60;
 
 /**
  * One thread, in order, fixed optimisations, no arena: lowest latency for small models, and the same bits for the same
@@ -72,7 +75,7 @@ const SESSION = {
  * Runs a model in the ONNX format by onnxruntime-node. Before anything else the files' SHA-256, the session's own inputs
  * and outputs, and the golden pair are compared with the card. All who open the same file share one session; questions
  * that are asked together, before anything else happens in the thread, go through it as one batch, where the model takes
- * one. A session blocks the thread that it runs in: large and slow models get a worker.
+ * one. A session blocks the thread that it runs in: large and slow models get a worker, which is a process.
  */
 @plugin({
   kind: 'model',
@@ -127,11 +130,19 @@ export function cardFile(card: string, folder: string): string {
 function read(file: string, encoding: 'utf8'): string;
 function read(file: string): Buffer;
 function read(file: string, encoding?: 'utf8'): string | Buffer {
+  refuseOther(file);
   try {
     return readFileSync(file, encoding);
   } catch (error) {
     throw unreadable(file, error);
   }
+}
+
+/** A pipe or a device may never end, or never begin. */
+export function refuseOther(file: string): void {
+  const about = statSync(file, { throwIfNoEntry: false });
+  if (about === undefined || about.isFile() || about.isDirectory()) return;
+  throw new InputError(file, 'cannot be read: expected a regular file, found a pipe, a socket or a device');
 }
 
 function unreadable(file: string, error: unknown): InputError {
@@ -171,31 +182,36 @@ async function load({ file, modelFile, bytes, card, wanted }: Loading): Promise<
   const size = bytes.length + (await checkFiles(card, file, modelFile, bytes));
   const golden = goldenPair(card, file);
   // What is not known yet is tried in a worker, where it can take its time.
-  const engine =
+  const engine: CheckedEngine =
     wanted === false ? await InlineEngine.start(modelFile, card) : await WorkerEngine.start(modelFile, card);
-  const difference = differenceFrom(card, engine.inputs, engine.outputs);
-  if (difference !== undefined) throw new InputError(`${file} ${difference.path}`, difference.problem);
   try {
+    const difference = differenceFrom(card, engine.inputs, engine.outputs);
+    if (difference !== undefined) throw new InputError(`${file} ${difference.path}`, difference.problem);
+    const begun = performance.now();
     const found = await compare(engine, golden, card, file);
-    if (card.task === 'forecast') await probe(engine, found, card, file);
+    const rows = card.task === 'forecast' ? await probe(engine, found, card, file) : undefined;
+    const apart = takesBatches(card, engine.inputs) ? await rowsApart(engine, rows, golden, card) : undefined;
+    const passed = (performance.now() - begun) / 1000;
+    let used = engine;
+    // The first run warmed it up; the machine may be busy with something else in one of the others.
+    if (wanted === undefined && size <= LARGE && passed < 1000 * SLOW) {
+      let least = Number.POSITIVE_INFINITY;
+      for (let k = 0; k < 5 && least > SLOW; k++) {
+        await engine.run(tensorsOf(golden.inputs, card));
+        least = Math.min(least, engine.took ?? 0);
+      }
+      if (least <= SLOW) {
+        used = await InlineEngine.start(modelFile, card);
+        engine.close?.();
+      }
+    }
+    used.batches = apart === true;
+    if (apart === false) used.where += ', one question at a time: its answers differ where several share a batch';
+    return used;
   } catch (error) {
-    if (engine instanceof WorkerEngine) engine.close();
+    engine.close?.();
     throw error;
   }
-  if (engine instanceof WorkerEngine && wanted === undefined && size <= LARGE) {
-    // The first run warmed it up; the machine may be busy with something else in one of the others.
-    let least = Number.POSITIVE_INFINITY;
-    for (let k = 0; k < 3 && least > SLOW; k++) {
-      const begun = performance.now();
-      await engine.run(tensorsOf(golden.inputs, card));
-      least = Math.min(least, (performance.now() - begun) / 1000);
-    }
-    if (least <= SLOW) {
-      engine.close();
-      return await InlineEngine.start(modelFile, card);
-    }
-  }
-  return engine;
 }
 
 /**
@@ -236,10 +252,7 @@ function weightsFile(modelFile: string, name: string): string {
       `expected to find all its weights in its own folder, found that it names '${name}'`,
     );
   }
-  const about = statSync(file, { throwIfNoEntry: false });
-  if (about !== undefined && !about.isFile() && !about.isDirectory()) {
-    throw new InputError(file, 'cannot be read: it is no file');
-  }
+  refuseOther(file);
   return file;
 }
 
@@ -284,8 +297,24 @@ function tensorsOf(given: Golden['inputs'], card: ModelCard): Tensors {
   return Object.fromEntries(tensors);
 }
 
+/** While a model is checked nobody else sets a limit to a run. (One in this thread cannot be ended.) */
+async function inTime(engine: CheckedEngine, running: Promise<Tensors>): Promise<Tensors> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      engine.close?.();
+      reject(new Error(`no answer within ${CHECK_LIMIT} s`));
+    }, 1000 * CHECK_LIMIT);
+  });
+  try {
+    return await Promise.race([running, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** The golden input must give the golden output, which is returned as the model gave it. */
-async function compare(engine: Engine, golden: Golden, card: ModelCard, file: string): Promise<Tensors> {
+async function compare(engine: CheckedEngine, golden: Golden, card: ModelCard, file: string): Promise<Tensors> {
   for (const input of card.inputs) {
     const { name, dtype } = input;
     const place = `${file} golden.inputs.${name}`;
@@ -342,9 +371,9 @@ function sized({ dims, data }: { dims: readonly number[]; data: readonly unknown
   );
 }
 
-async function asked(engine: Engine, inputs: Tensors, place: string, what: string): Promise<Tensors> {
+async function asked(engine: CheckedEngine, inputs: Tensors, place: string, what: string): Promise<Tensors> {
   try {
-    return await engine.run(inputs);
+    return await inTime(engine, engine.run(inputs));
   } catch (error) {
     throw new InputError(place, `the model cannot be run on ${what}: ${firstLine(error)}`);
   }
@@ -354,13 +383,18 @@ async function asked(engine: Engine, inputs: Tensors, place: string, what: strin
  * The card's own reading of the golden answer, and of answers to a plausible series and its mirror image: what a run would
  * only drop, answer by answer, is refused here. (An answer to one of the two may be bad: that is what dropping is for.)
  */
-async function probe(engine: Engine, golden: Tensors, card: ForecastCard, file: string): Promise<void> {
+async function probe(
+  engine: CheckedEngine,
+  golden: Tensors,
+  card: ForecastCard,
+  file: string,
+): Promise<readonly Row[]> {
   for (const [i, output] of card.outputs.entries()) {
     // Where the card leaves a length open the model's own counts.
     checkLengths({ ...output, shape: [...golden[output.name]!.dims] }, card, `${file} outputs[${i}]`);
   }
   const refusals: string[] = [];
-  const answers: string[] = [];
+  const rows: Row[] = [];
   for (const sign of [1, -1] as const) {
     const context = exampleOf(card, sign);
     if (context === undefined) {
@@ -371,21 +405,77 @@ async function probe(engine: Engine, golden: Tensors, card: ForecastCard, file: 
       if (typeof read === 'string')
         throw new InputError(`${file} golden.outputs`, `expected a forecast, found: ${read}`);
     }
-    const answer = await asked(engine, feedsOf(context, card), `${file} inputs`, 'a plausible series');
+    const inputs = feedsOf(context, card);
+    const answer = await asked(engine, inputs, `${file} inputs`, 'a plausible series');
     for (const [i, output] of card.outputs.entries()) {
-      const wrong = misshapen(output, answer[output.name]!.dims);
+      const wrong = misshapen(output, answer[output.name]!.dims, 1);
       if (wrong !== undefined) throw new InputError(`${file} outputs[${i}]`, `for a plausible series ${wrong}`);
     }
     const read = forecastOf(answer, context, card);
-    if (typeof read === 'string') refusals.push(read);
-    answers.push(card.outputs.map(({ name }) => answer[name]!.data.join()).join());
+    const refusal = typeof read === 'string' ? read : isAbsurd(read) ? 'absurd' : undefined;
+    if (refusal !== undefined) refusals.push(refusal);
+    rows.push({ inputs, outputs: answer });
   }
   if (refusals.length === 2) {
     throw new InputError(`${file} outputs`, `expected forecasts for two plausible series, found: ${refusals[0]}`);
   }
-  if (answers[0] === answers[1]) {
+  const [one, other] = rows.map(({ outputs }) => card.outputs.map(({ name }) => outputs[name]!.data.join()).join());
+  if (one === other) {
     throw new InputError(`${file} outputs`, 'expected other forecasts for another series, found the same for both');
   }
+  return rows;
+}
+
+interface Row {
+  readonly inputs: Tensors;
+  readonly outputs: Tensors;
+}
+
+/**
+ * Whether several questions in a batch are answered as each alone. An export may say that its batch is of any length and
+ * yet mix the rows, or have been traced with one: then questions have to come one by one.
+ */
+async function rowsApart(
+  engine: CheckedEngine,
+  probes: readonly Row[] | undefined,
+  golden: Golden,
+  card: ModelCard,
+): Promise<boolean> {
+  try {
+    const rows = probes ?? (await mirrored(engine, tensorsOf(golden.inputs, card)));
+    const outputs = await inTime(engine, engine.run(stacked(rows.map(({ inputs }) => inputs))));
+    const answers = rowsOf(outputs, rows.length);
+    return rows.every((row, k) =>
+      card.outputs.every(({ name }) => {
+        const { data, dims } = answers[k]![name]!;
+        const alone = row.outputs[name]!;
+        if (dims.join() !== alone.dims.join()) return false;
+        return Array.from(alone.data as Float32Array, Number).every((value, i) => {
+          const found = Number(data[i]);
+          return Object.is(found, value) || Math.abs(found - value) <= golden.tolerance;
+        });
+      }),
+    );
+  } catch {
+    // Not even run with two, or answered with another number of rows.
+    return false;
+  }
+}
+
+/** A question that is known, and one that differs from it in all that is no integer, with their answers. */
+async function mirrored(engine: CheckedEngine, inputs: Tensors): Promise<readonly Row[]> {
+  const others = Object.entries(inputs).map(([name, { data, dims }]): [string, Tensor] => [
+    name,
+    {
+      dims,
+      data: data instanceof Float32Array || data instanceof Float64Array ? data.map(value => 0.5 * value) : data,
+    },
+  ]);
+  const rows: Row[] = [];
+  for (const one of [inputs, Object.fromEntries(others)]) {
+    rows.push({ inputs: one, outputs: await inTime(engine, engine.run(one)) });
+  }
+  return rows;
 }
 
 type Ort = typeof import('onnxruntime-node');
@@ -435,9 +525,21 @@ async function sessionFor(modelFile: string): Promise<{ readonly ort: Ort; reado
   }
 }
 
+/** An engine that says what its model takes and gives; whether it takes batches is for the check to find out. */
+interface CheckedEngine extends Engine {
+  readonly inputs: readonly Declared[];
+  readonly outputs: readonly Declared[];
+  where: string;
+  batches: boolean;
+  /** Of a worker: how long the last run took by itself, without the way there and back, seconds. */
+  readonly took?: number;
+  close?(): void;
+}
+
 /** A session in this thread. Runs follow each other. */
-class InlineEngine implements Engine {
-  readonly where = 'inline';
+class InlineEngine implements CheckedEngine {
+  where = 'inline';
+  batches = false;
 
   constructor(
     private readonly ort: Ort,
@@ -456,10 +558,6 @@ class InlineEngine implements Engine {
 
   get outputs(): readonly Declared[] {
     return declaredBy(this.session.outputMetadata as readonly Metadata[]);
-  }
-
-  get batches(): boolean {
-    return takesBatches(this.card, this.inputs);
   }
 
   async run(inputs: Tensors): Promise<Tensors> {
@@ -507,26 +605,32 @@ interface Ready {
 interface Answered {
   readonly id: number;
   readonly outputs?: Tensors;
+  readonly took?: number;
   readonly error?: string;
 }
 
-/** The worker's whole program: it is sent as text, so nothing outside it can be used in it. */
-function serve({ parentPort, workerData }: typeof import('node:worker_threads'), load: (file: string) => Ort): void {
-  const tell = (message: object): void => parentPort!.postMessage(message);
+/** The worker's whole program: it is given as text, so nothing outside it can be used in it. */
+function serve(load: (file: string) => Ort, { runtime, file, options }: ReturnType<typeof assignment>): void {
+  const tell = (message: object): void => void process.send!(message);
   const told = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+  // A key at a terminal and the stop of a service reach both processes: the one that asks says when it is over.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
+  process.on('disconnect', () => process.exit());
   const begin = async (): Promise<void> => {
-    const ort = load(workerData.runtime);
-    const session = await ort.InferenceSession.create(workerData.file, workerData.options);
+    const ort = load(runtime);
+    const session = await ort.InferenceSession.create(file, options);
     const named = (list: readonly object[]) => list.map(entry => ({ ...entry }));
-    parentPort!.on('message', async ({ id, inputs, outputs }: Asked) => {
+    process.on('message', async ({ id, inputs, outputs }: Asked) => {
       try {
         const feeds: Record<string, OrtTensor> = {};
         for (const [name, { dtype, data, dims }] of Object.entries(inputs)) {
           feeds[name] = new ort.Tensor(dtype as 'float32', data as Float32Array, dims);
         }
+        const begun = performance.now();
         const results = await session.run(feeds, outputs);
+        const took = (performance.now() - begun) / 1000;
         const plain = Object.entries(results).map(([name, { data, dims }]) => [name, { data, dims: [...dims] }]);
-        tell({ id, outputs: Object.fromEntries(plain) });
+        tell({ id, took, outputs: Object.fromEntries(plain) });
       } catch (error) {
         tell({ id, error: told(error) });
       }
@@ -536,21 +640,39 @@ function serve({ parentPort, workerData }: typeof import('node:worker_threads'),
   begin().catch(error => tell({ error: told(error) }));
 }
 
-/** A session in a thread of its own. */
-class WorkerEngine implements Engine {
-  readonly where = 'in a worker';
+function assignment(modelFile: string) {
+  const { resolve: path } = createRequire(import.meta.url);
+  return { runtime: path('onnxruntime-node'), file: modelFile, options: SESSION };
+}
+
+/** Whatever a worker is doing when this process ends, it does it for nobody. */
+const workers = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const worker of workers) worker.kill('SIGKILL');
+});
+
+/**
+ * A session in a process of its own. A thread will not do: a run is one native call, and a thread that is ended in the
+ * middle of one takes the whole process with it. A process can be killed at any time.
+ */
+class WorkerEngine implements CheckedEngine {
+  where = 'in a worker';
+  batches = false;
+  took = 0;
   private readonly waiting = new Map<number, { resolve(outputs: Tensors): void; reject(error: Error): void }>();
   private next = 0;
-  private worker: Worker | undefined;
+  private worker: ChildProcess | undefined;
+  private ready: Promise<Ready> | undefined;
   inputs: readonly Declared[] = [];
   outputs: readonly Declared[] = [];
 
   private constructor(
     private readonly modelFile: string,
-    private readonly card: ModelCard,
+    /** What is asked of it and for; undefined where each question says so. */
+    private readonly card: ModelCard | undefined,
   ) {}
 
-  static async start(modelFile: string, card: ModelCard): Promise<WorkerEngine> {
+  static async start(modelFile: string, card?: ModelCard): Promise<WorkerEngine> {
     await runtime();
     const engine = new WorkerEngine(modelFile, card);
     const { inputs, outputs } = await engine.begin();
@@ -559,61 +681,82 @@ class WorkerEngine implements Engine {
     return engine;
   }
 
-  get batches(): boolean {
-    return takesBatches(this.card, this.inputs);
-  }
-
-  run(inputs: Tensors): Promise<Tensors> {
+  async run(inputs: Tensors, begun?: () => void, card = this.card!): Promise<Tensors> {
+    // One that was started again may still be loading, and one that has ended by itself is started when it is needed.
+    await this.begin();
+    begun?.();
     const id = this.next++;
     const feeds = Object.fromEntries(
-      this.card.inputs.map(({ name, dtype }) => [name, { dtype, data: inputs[name]!.data, dims: inputs[name]!.dims }]),
+      card.inputs.map(({ name, dtype }) => [name, { dtype, data: inputs[name]!.data, dims: inputs[name]!.dims }]),
     );
-    const asked: Asked = { id, inputs: feeds, outputs: this.card.outputs.map(({ name }) => name) };
+    const asked: Asked = { id, inputs: feeds, outputs: card.outputs.map(({ name }) => name) };
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
       // A process may end while nobody asks.
       this.worker?.ref();
-      this.worker?.postMessage(asked);
+      this.worker?.channel?.ref();
+      this.worker?.send(asked, error => {
+        if (error !== null) this.answered({ id, error: error.message });
+      });
     });
   }
 
   restart(): void {
     this.close();
     this.fail(new Error('the model did not answer and was started again'));
+    // A failure is told to whoever asks next.
     this.begin().catch(() => {});
   }
 
   close(): void {
-    void this.worker?.terminate();
+    const { worker } = this;
     this.worker = undefined;
+    this.ready = undefined;
+    if (worker === undefined) return;
+    worker.kill('SIGKILL');
+    idle(worker);
   }
 
   private begin(): Promise<Ready> {
-    const { resolve: path } = createRequire(import.meta.url);
-    const code = `(${serve})(require('node:worker_threads'), require)`;
-    const workerData = { runtime: path('onnxruntime-node'), file: this.modelFile, options: SESSION };
-    const worker = new Worker(code, { eval: true, workerData, name: basename(this.modelFile) });
-    this.worker = worker;
-    return new Promise((resolve, reject) => {
+    this.ready ??= new Promise((resolve, reject) => {
+      const code = `(${serve})(require, ${JSON.stringify(assignment(this.modelFile))})`;
+      const { NODE_OPTIONS: _, ...env } = process.env;
+      // What the runtime prints stands in the answer, too.
+      const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
+      const worker = spawn(process.execPath, ['-e', code], { stdio: [...stdio], serialization: 'advanced', env });
+      this.worker = worker;
+      workers.add(worker);
+      const gone = (why: string): void => {
+        workers.delete(worker);
+        const error = new Error(`its worker ${why}`);
+        reject(refused(this.modelFile, error));
+        if (this.worker !== worker) return;
+        this.worker = undefined;
+        this.ready = undefined;
+        this.fail(error);
+      };
       worker.on('message', (message: Answered | Ready | { readonly error: string }) => {
+        if (this.worker !== worker) return;
         if ('id' in message) this.answered(message);
-        else if ('error' in message) reject(refused(this.modelFile, new Error(message.error)));
-        else {
-          worker.unref();
+        else if ('error' in message) {
+          this.close();
+          reject(refused(this.modelFile, new Error(message.error)));
+        } else {
+          if (this.waiting.size === 0) idle(worker);
           resolve(message);
         }
       });
-      worker.on('error', error => {
-        reject(refused(this.modelFile, error));
-        this.fail(error);
-      });
+      worker.on('error', error => gone(`cannot be started: ${error.message}`));
+      worker.on('exit', (code, signal) => gone(`has ended (${signal ?? `code ${code}`})`));
     });
+    return this.ready;
   }
 
-  private answered({ id, outputs, error }: Answered): void {
+  private answered({ id, outputs, took, error }: Answered): void {
+    this.took = took ?? this.took;
     const waiting = this.waiting.get(id);
     this.waiting.delete(id);
-    if (this.waiting.size === 0) this.worker?.unref();
+    if (this.waiting.size === 0 && this.worker !== undefined) idle(this.worker);
     if (outputs !== undefined) waiting?.resolve(outputs);
     else waiting?.reject(new Error(error));
   }
@@ -622,6 +765,12 @@ class WorkerEngine implements Engine {
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
   }
+}
+
+/** It keeps no process from ending. */
+function idle(worker: ChildProcess): void {
+  worker.unref();
+  worker.channel?.unref();
 }
 
 export interface BareModel {
@@ -640,15 +789,14 @@ export async function openBare(modelFile: string): Promise<BareModel> {
   const bytes = read(modelFile);
   const files: { name: string; bytes: number; sha256: string }[] = [];
   for (const name of dataFilesOf(bytes)) files.push({ name, ...(await hashOf(weightsFile(modelFile, name))) });
-  // Only names and types are asked of it: there is no card.
-  const { session, ort } = await sessionFor(modelFile);
+  const engine = await WorkerEngine.start(modelFile);
   return {
     sha256: createHash('sha256').update(bytes).digest('hex'),
     bytes: bytes.length,
     opset: opsetOf(bytes),
     files,
-    inputs: declaredBy(session.inputMetadata as readonly Metadata[]),
-    outputs: declaredBy(session.outputMetadata as readonly Metadata[]),
-    run: (inputs, card) => new InlineEngine(ort, session, card).run(inputs),
+    inputs: engine.inputs,
+    outputs: engine.outputs,
+    run: (inputs, card) => inTime(engine, engine.run(inputs, undefined, card)),
   };
 }

@@ -17,7 +17,7 @@ import { InputError } from '../../core/errors.js';
 import { type ForecastCard, misshapen } from '../../core/models/card.js';
 import { contextOf } from '../../core/models/context.js';
 import { feedsOf } from '../../core/models/feeds.js';
-import { estimateOf, type Forecast, forecastOf } from '../../core/models/forecast.js';
+import { estimateOf, type Forecast, forecastOf, isAbsurd } from '../../core/models/forecast.js';
 import { ForecastResiduals } from '../../core/models/residuals.js';
 import { Tally, useOf } from '../../core/models/use.js';
 import { PluginOptions, plugin } from '../../core/plugin/registry.js';
@@ -28,7 +28,7 @@ const Options = z.strictObject({
   card: z.string().min(1).meta({
     description: "The model's card (JSON), relative to the scenario; or the name of a shipped model.",
   }),
-  worker: z.boolean().optional().meta({ description: 'In a thread of its own; left out: where it is large or slow.' }),
+  worker: z.boolean().optional().meta({ description: 'In a process of its own; left out: where it is large or slow.' }),
   timeLimit: duration('In real time, how long an answer is waited for.').prefault('2 s'),
   queue: z.int().min(1).default(4).meta({ description: 'In real time, how many questions wait for a worker.' }),
   latency: time('In simulated time, how long the model takes to answer.', { min: 0 }).prefault(0),
@@ -41,6 +41,9 @@ const SHOWN = 1024;
 /** No answer has come: later than its time limit, or newer questions were asked first. */
 const LATE = 'late';
 
+/** Answers that came, when all that they say was past. */
+const OUTLIVED = 'no answer before its forecast was over';
+
 /** Answers that are bit for bit the same to different questions, before a model counts as stuck. */
 const SAME = 3;
 
@@ -50,10 +53,10 @@ const SAME = 3;
  * between its steps. One question for each measurement, however often it is asked for the time. With a `latency` an answer
  * comes into force that much later; until then what was told goes on.
  *
- * A forecast that is late, not finite, has crossing quantiles, or is bit for bit the same as to other questions is
- * counted, reported (the first, the tenth, the hundredth, …) and dropped: there is no answer, and the next in a
- * `fallback` order gives one. Models without quantiles get their deviation from how far their own forecasts were off,
- * each scored before it was replaced; until eight have been, from what the line leaves.
+ * A forecast that is late, not finite, absurd (farther off than any clock can be), has crossing quantiles, or is bit for
+ * bit the same as to other questions is counted, reported (the first, the tenth, the hundredth, …) and dropped: there is
+ * no answer, and the next in a `fallback` order gives one. Models without quantiles get their deviation from how far
+ * their own forecasts were off, each scored before it was replaced; until eight have been, from what the line leaves.
  *
  * @see docs/models.md for cards, and for models made elsewhere.
  */
@@ -71,6 +74,9 @@ export class OnnxPredictor implements Predictor {
   private card: ForecastCard | undefined;
   private readonly dropped = new Tally((why, times) =>
     this.report(`model '${this.card!.id}': answer dropped, ${why} (${times} so far)`),
+  );
+  private readonly outlived = new Tally((why, times) =>
+    this.report(`model '${this.card!.id}': ${why} (${times} so far)`),
   );
   private readonly residuals = new ForecastResiduals();
   /** In force, and those that a latency still holds back: there are several where it is longer than a poll. */
@@ -110,7 +116,7 @@ export class OnnxPredictor implements Predictor {
   predict(history: History, at: ClockReading): Estimate | undefined | PromiseLike<Estimate | undefined> {
     const measurement = history.measurements.at(-1);
     if (this.open === undefined || measurement === undefined) return undefined;
-    this.advance();
+    this.advance(timeOn(history.axis, at));
     if (measurement !== this.asked) this.ask(history, measurement);
     const answer = (): Estimate | undefined => this.answer(history, at);
     // In real time nobody waits here: what is in force answers until the new forecast has come, while it is good.
@@ -120,7 +126,9 @@ export class OnnxPredictor implements Predictor {
 
   modelUse(): ModelUse | undefined {
     const refused = [...this.dropped.counts].filter(([why]) => why !== LATE);
-    return this.open && useOf(this.open, refused);
+    if (this.open === undefined) return undefined;
+    const use = useOf(this.open, refused);
+    return { ...use, late: use.late + (this.outlived.counts.get(OUTLIVED) ?? 0) };
   }
 
   leap(by: number): void {
@@ -147,10 +155,11 @@ export class OnnxPredictor implements Predictor {
     const asking = this.open!.run(feeds).then(
       outputs => {
         if (outputs === undefined) return this.drop(LATE);
-        const wrong = card.outputs.map(output => misshapen(output, outputs[output.name]!.dims)).find(Boolean);
+        const wrong = card.outputs.map(output => misshapen(output, outputs[output.name]!.dims, 1)).find(Boolean);
         if (wrong !== undefined) return this.drop(`misshapen: ${wrong}`);
         const forecast = forecastOf(outputs, context, card);
         if (typeof forecast === 'string') return this.drop(forecast);
+        if (isAbsurd(forecast)) return this.drop('absurd');
         if (this.stuck(question, card.outputs.map(({ name }) => outputs[name]!.data.join()).join())) {
           return this.drop('constant');
         }
@@ -174,11 +183,13 @@ export class OnnxPredictor implements Predictor {
   };
 
   /** The newest answer that is ready comes into force; one that older questions get later does not. */
-  private advance(): void {
+  private advance(at?: number): void {
     const now = this.world.scheduler.time;
     for (const answer of this.coming) {
-      if (answer.ready <= now && answer.ready >= (this.current?.ready ?? Number.NEGATIVE_INFINITY))
-        this.current = answer;
+      if (answer.ready > now) continue;
+      // With a latency that is longer than the horizon no answer is ever told: that has to show.
+      if (at !== undefined && at > answer.forecast.times.at(-1)!) this.outlived.add(OUTLIVED);
+      if (answer.ready >= (this.current?.ready ?? Number.NEGATIVE_INFINITY)) this.current = answer;
     }
     this.coming = this.coming.filter(({ ready }) => ready > now);
   }

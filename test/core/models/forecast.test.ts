@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type ForecastCard, parseCard } from '../../../src/core/models/card.js';
 import type { Context } from '../../../src/core/models/context.js';
-import { estimateOf, type Forecast, forecastOf } from '../../../src/core/models/forecast.js';
+import { estimateOf, type Forecast, forecastOf, isAbsurd } from '../../../src/core/models/forecast.js';
 import { ForecastResiduals } from '../../../src/core/models/residuals.js';
 import { measurementAt } from '../../contract/conformance.js';
 import { fixture } from '../../support/models.js';
@@ -20,6 +20,8 @@ const context: Context = {
   line: { offset: 2e-3, drift: -1e-5, p11: 0 },
   centre: 0,
   scale: 1e-3,
+  last: 2e-3,
+  scatter: 1e-4,
 };
 
 describe('what a model’s outputs say', () => {
@@ -32,6 +34,23 @@ describe('what a model’s outputs say', () => {
     expect(forecast.offsets[0]).toBeCloseTo(2e-3 - 1e-4 + 0.5e-3, 12);
     expect(forecast.offsets[1]).toBeCloseTo(2e-3 - 2e-4 + 1e-3, 12);
     expect(forecast.deviations).toEqual([2e-3 / (2 * z90), 4e-3 / (2 * z90)].map(d => expect.closeTo(d, 9)));
+  });
+
+  test('is absurd when it is farther off than ten times what the clock can be, at any step', () => {
+    const median = (...values: readonly [number, number]) =>
+      forecastOf(
+        { forecast: { dims: [1, 2, 3], data: Float32Array.from(values.flatMap(y => [y, y, y])) } },
+        context,
+        card,
+      ) as Forecast;
+    // In ms: 5 % of 10 s, and of 20 s, are 500 and 1000 ms.
+    expect(isAbsurd(median(4990, 9990))).toBe(false);
+    expect(isAbsurd(median(5010, 0))).toBe(true);
+    expect(isAbsurd(median(0, -10_010))).toBe(true);
+    // After a jump of the clock by an hour the line may follow, or not yet.
+    const jumped = { ...median(0, 0), context: { ...context, last: 3600, scatter: 500 } };
+    expect(isAbsurd(jumped)).toBe(false);
+    expect(isAbsurd({ ...jumped, offsets: [3600, 3600] })).toBe(false);
   });
 
   test('[batch, quantile, time] is read along its own axes', () => {

@@ -210,6 +210,29 @@ describe('a model and its card', () => {
       },
       /context\.padValue: expected a number, as 'insample_y' is int64, found NaN/,
     ],
+    ...[
+      ['sampling.period', '64 s', /sampling\.period: expected 'median' or a number of seconds, found '64 s'/],
+      ['sampling.period', -1, /sampling\.period: expected more than 0, found -1/],
+      ['outputs.0.levels.1', '0.1', /levels\[1\]: expected a number between 0 and 1, 'mean' or 'ignore', found '0\.1'/],
+      ['outputs.0.levels.1', 2, /levels\[1\]: expected less than 1, found 2/],
+      ['context.padValue', 'nan', /context\.padValue: expected a number or 'NaN', found 'nan'/],
+      ['task', 'forecasting', /card\.json task: expected 'forecast' or 'correction', found 'forecasting'/],
+      ['task', undefined, /card\.json task: expected 'forecast' or 'correction', found none/],
+      ['task', 'correction', /card\.json task: expected 'forecast', as the card says 'sampling', found 'correction'/],
+      ['context.max', 1e8, /context\.max: expected at most 100000, found 100000000/],
+      ['context.multipleOf', 1e9, /context\.multipleOf: expected at most 100000, found 1000000000/],
+      ['horizon.steps', 1e9, /horizon\.steps: expected at most 100000, found 1000000000/],
+      ['horizon.firstStep', 1e9, /horizon\.firstStep: expected at most 1000, found 1000000000/],
+      ['inputs.0.shape.1', 1e8, /inputs\[0\]\.shape: expected at most 4000000 numbers in an input, found 100000000/],
+    ].map(([path, value, message]): [string, (card: Raw) => void, RegExp] => [
+      `${path} is ${value}`,
+      card => {
+        const keys = String(path).split('.');
+        const last = keys.pop()!;
+        keys.reduce((at, key) => at[key], card)[last] = value;
+      },
+      message as RegExp,
+    ]),
     [
       'the opset is another',
       card => {
@@ -268,6 +291,15 @@ describe('a model and its card', () => {
     expect(error.message).not.toContain('\n');
     await expect(openCard(fixture('opset.json'))).rejects.toThrow(
       /opset\.onnx: onnxruntime cannot load it: .*Opset 99/,
+    );
+  });
+
+  test('are refused when they are no regular files, which might never end', async () => {
+    const message = /: cannot be read: expected a regular file, found a pipe, a socket or a device$/;
+    await expect(openBare('/dev/zero')).rejects.toThrow(message);
+    await expect(openCard('/dev/zero')).rejects.toThrow(message);
+    await expect(openCard(changed('n-hits', card => void Object.assign(card, { file: '/dev/zero' })))).rejects.toThrow(
+      message,
     );
   });
 
@@ -337,6 +369,34 @@ describe('a model that takes long', () => {
     expect(ticks).toBeGreaterThan(1);
     expect(open.counts).toMatchObject({ asked: 3, dropped: 1 });
     expect(open.counts.late).toBe(2);
+  });
+
+  test('that hangs is killed in the middle of its run and started again, as often as it takes', async () => {
+    const open = await openCard(fixture('hangs.json'), true, { timeLimit: 0.05, queue: 1 });
+    expect(open.where).toBe('in a worker');
+    const quick = golden('hangs');
+    const { insample_y: values, ...rest } = quick;
+    const long = { ...rest, insample_y: { dims: values!.dims, data: new Float32Array(60).fill(1) } };
+    for (let k = 0; k < 2; k++) {
+      expect(await open.run(long)).toBeUndefined();
+      // By itself this run would take many seconds.
+      await expect.poll(() => open.run(quick), { timeout: 20_000, interval: 50 }).toBeDefined();
+    }
+    expect(open.counts.late).toBeGreaterThanOrEqual(2);
+  });
+
+  test('is asked one question at a time where its answers mix those that share a batch', async () => {
+    const open = await openCard(fixture('mixing.json'), false);
+    expect(open.where).toBe('inline, one question at a time: its answers differ where several share a batch');
+    const { insample_y: values, ...rest } = golden('mixing');
+    const asked = [1, 5].map(k => ({
+      ...rest,
+      insample_y: { dims: values!.dims, data: (values!.data as Float32Array).map(y => y + k) },
+    }));
+    const together = await Promise.all(asked.map(inputs => open.run(inputs)));
+    const alone: unknown[] = [];
+    for (const inputs of asked) alone.push(await open.run(inputs));
+    expect(together).toEqual(alone);
   });
 
   test('small and fast ones run in this thread', async () => {

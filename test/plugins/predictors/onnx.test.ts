@@ -123,6 +123,17 @@ describe('a forecasting model in a pipeline', () => {
     expect(lines.size).toBeGreaterThan(40);
   });
 
+  test('counts as late what comes when its forecast is over', async () => {
+    const { events, summary } = await runYaml(world({ late: model('n-hits', { latency: '1 h' }) }, EXPONENTIAL));
+    const [use] = summary.models!;
+    // Those whose hour lies after the end are still to come.
+    expect(use!.late).toBeGreaterThan(50);
+    expect(use!.asked - use!.late).toBeLessThan(60);
+    expect(events.map(({ what }) => what)).toContain(
+      "model 'n-hits': no answer before its forecast was over (1 so far)",
+    );
+  });
+
   test('that answers late leaves the word to a corrector that has one', async () => {
     const plain = world({ late: model('irregular', { latency: '20 s' }) }, EXPONENTIAL, '1 h');
     const pipelines = plain.pipelines.map(one => ({ ...one, corrector: 'ensemble' }));
@@ -134,6 +145,7 @@ describe('a forecasting model in a pipeline', () => {
 
   test.each([
     ['nan', /'nan': answer dropped, not finite \(1 so far\)/],
+    ['absurd', /'absurd': answer dropped, absurd \(10 so far\)/],
     ['crossing', /'crossing': answer dropped, crossing quantiles \(10 so far\)/],
     ['stuck', /'stuck': answer dropped, constant \(1 so far\)/],
   ])('%s: wrong answers are counted and dropped, and the next in the order answers', async (name, message) => {
