@@ -11,7 +11,7 @@ import { Trust } from './trust.js';
 const STEP = 5;
 
 /** Where less than this share of corrections is believed, intervals are in part the classical estimate's. */
-const HEDGED = 0.1;
+const HEDGED = 0.15;
 
 /** Why the classical estimate is told. */
 export type Reason = 'few-measurements' | 'several-sources' | 'no-answer' | 'absurd-answer' | 'gate';
