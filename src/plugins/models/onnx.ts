@@ -610,12 +610,19 @@ interface Answered {
 }
 
 /** The worker's whole program: it is given as text, so nothing outside it can be used in it. */
-function serve(load: (file: string) => Ort, { runtime, file, options }: ReturnType<typeof assignment>): void {
+function serve(
+  load: (file: string) => Ort,
+  Thread: typeof import('node:worker_threads').Worker,
+  { runtime, file, options }: ReturnType<typeof assignment>,
+): void {
   const tell = (message: object): void => void process.send!(message);
   const told = (error: unknown): string => (error instanceof Error ? error.message : String(error));
   // A key at a terminal and the stop of a service reach both processes: the one that asks says when it is over.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
   process.on('disconnect', () => process.exit());
+  // In the middle of a run nothing is heard of that: a thread beside it looks whether anybody is left to answer.
+  const orphaned = "if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL');";
+  new Thread(`const parent = process.ppid; setInterval(() => { ${orphaned} }, 1000);`, { eval: true }).unref();
   const begin = async (): Promise<void> => {
     const ort = load(runtime);
     const session = await ort.InferenceSession.create(file, options);
@@ -719,7 +726,7 @@ class WorkerEngine implements CheckedEngine {
 
   private begin(): Promise<Ready> {
     this.ready ??= new Promise((resolve, reject) => {
-      const code = `(${serve})(require, ${JSON.stringify(assignment(this.modelFile))})`;
+      const code = `(${serve})(require, require('node:worker_threads').Worker, ${JSON.stringify(assignment(this.modelFile))})`;
       const { NODE_OPTIONS: _, ...env } = process.env;
       // What the runtime prints stands in the answer, too.
       const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
