@@ -49,7 +49,7 @@ const Options = z.strictObject({
   }),
 });
 
-/** A file larger than this, or a run that takes longer (seconds), has a thread of its own. */
+/** A file larger than this, or a run that takes longer (seconds), has a process of its own. */
 const LARGE = 4e6;
 const SLOW = 0.005;
 
