@@ -26,12 +26,10 @@ draw() {
 draw valid $((clocks * 3 / 80)) "$all" 80
 draw train "$clocks" "$all" 48
 draw more $((clocks * 12 / 13)) "$some" 48
-draw again $((clocks * 12 / 13)) "$some" 32
-draw anew $((clocks * 12 / 13)) "$all" 32
 draw usual $((clocks * 8 / 13)) usual-crystals 48
 draw named $((clocks * 3 / 26)) named-clocks 48
-"$python" models/train/train.py --validation "$work/valid" --data "$work/train" --data "$work/more" --data "$work/again" \
-  --data "$work/anew" --data "$work/usual" --data "$work/named" --steps "${STEPS:-22000}" --calibrate --out "$out"
+"$python" models/train/train.py --validation "$work/valid" --data "$work/train" --data "$work/more" --data "$work/usual" --data "$work/named" \
+  --steps "${STEPS:-22000}" --calibrate --out "$out"
 node bin/escapement.js model "${out%.onnx}.json"
 if [ "$out" = models/clock-gru.onnx ]; then
   node bench/learned.js --clocks "${COMPARE:-60}" --markdown | tee "$work/comparison.md"

@@ -7,7 +7,7 @@ const FORGETTING = 0.99;
  * gain is as 2s − s², but what they cost on a clock where they happen to be wrong is as s.
  */
 const PRIOR = 60;
-const MUCH = 0.2;
+const MUCH = 0.21;
 /** For so many answers belief grows from nothing: before them nobody can have seen whether the model knows such a clock. */
 const GROWS = 64;
 
