@@ -1,7 +1,7 @@
 import { BaseDelay } from './base-delay.js';
 import { type Consensus, consensus } from './bias-consensus.js';
 import { ClockBank, type MemberBelief, type PhaseUpdate, type WanderHypothesis } from './clock-bank.js';
-import { correctness, PHI } from './error-bound.js';
+import { correctness, PHI, WORST_DRIFT } from './error-bound.js';
 import { mixtureQuantile } from './mixture-quantile.js';
 import type { ClockEstimate, Observation } from './observation.js';
 import { OffsetScatter } from './offset-scatter.js';
@@ -83,9 +83,6 @@ const BEGINNING = 64;
  * like that, too, and must not undo what is known of the wander.
  */
 const DEAF_GAIN = 0.5;
-
-/** No clock's frequency is wrong by more, s/s. */
-const WORST_DRIFT = 5e-2;
 
 /** How differently a kernel may scale its counter from one boot to the next, and a crystal that was cold, s/s. */
 const REBOOT_DRIFT = 5e-6;

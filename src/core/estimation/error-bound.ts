@@ -4,6 +4,9 @@ import type { CorrectnessInterval } from './selection.js';
 /** Frequency tolerance of RFC 5905 (PHI), s/s. */
 export const PHI = 15e-6;
 
+/** No clock's frequency is wrong by more, s/s: a crystal's is by a thousandth of that. */
+export const WORST_DRIFT = 5e-2;
+
 /**
  * Interval that must hold the true offset at the observation's arrival, whatever the asymmetry (RFC 5905, 11.2.1):
  *

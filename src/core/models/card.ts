@@ -329,6 +329,7 @@ function stepsOf({ layout, shape, role, channels }: ForecastInput): number | und
 
 /** How many numbers stand in an input at most, where lengths that it leaves open hold the longest context. */
 function sizeOf({ layout, shape, role, channels }: ForecastInput, context: ForecastCard['context']): number {
+  if (role === 'constant') return product(shape.map((length, k) => length ?? (layout[k] === 'time' ? context.max : 1)));
   const width = role === 'values' ? channels.length : 1;
   const steps = context.multipleOf * Math.ceil(context.max / context.multipleOf);
   const feature = shape[layout.indexOf('feature')] ?? width;
@@ -346,11 +347,14 @@ function sizeOf({ layout, shape, role, channels }: ForecastInput, context: Forec
 /** Whether what is shown fits into an input. */
 function checkInput(input: ForecastInput, { context }: ForecastCard, place: string): void {
   const { role, layout, shape, channels, dtype } = input;
-  if (role === 'constant') {
-    const size = product(shape.map((length, k) => length ?? (layout[k] === 'time' ? context.max : 1)));
-    if (size <= MOST_NUMBERS) return;
-    throw new InputError(`${place}.shape`, `expected at most ${MOST_NUMBERS} numbers in an input, found ${size}`);
+  const numbers = sizeOf(input, context);
+  if (numbers > MOST_NUMBERS) {
+    throw new InputError(
+      `${place}.shape`,
+      `expected at most ${MOST_NUMBERS} numbers in an input, found ${numbers} with a context of ${context.max}`,
+    );
   }
+  if (role === 'constant') return;
   const width = role === 'values' ? channels.length : 1;
   const lengthOf = (axis: AxisName): number | null => shape[layout.indexOf(axis)] ?? null;
   const channel = lengthOf('channel');
@@ -365,13 +369,6 @@ function checkInput(input: ForecastInput, { context }: ForecastCard, place: stri
     throw new InputError(`${place}.channels`, `expected one without an axis 'channel' or 'feature', found ${width}`);
   }
   const steps = stepsOf(input);
-  const numbers = sizeOf(input, context);
-  if (numbers > MOST_NUMBERS) {
-    throw new InputError(
-      `${place}.shape`,
-      `expected at most ${MOST_NUMBERS} numbers in an input, found ${numbers} with a context of ${context.max}`,
-    );
-  }
   if (steps !== undefined && context.max > steps) {
     const key = context.min > steps ? 'min' : 'max';
     throw new InputError(

@@ -1,5 +1,6 @@
 import type { Axis, ClockReading, Estimate, Tensor, Tensors } from '../contracts/index.js';
 import { timeOn } from '../contracts/index.js';
+import { WORST_DRIFT } from '../estimation/error-bound.js';
 import { maxErrorRate } from '../pipeline/estimates.js';
 import { inverseNormal } from '../pipeline/telling.js';
 import type { ForecastCard, ForecastOutput } from './card.js';
@@ -51,9 +52,6 @@ export function forecastOf(outputs: Tensors, context: Context, card: ForecastCar
   return { times, offsets, deviations, context };
 }
 
-/** No clock's frequency is wrong by more, in seconds per second: a crystal's is by a thousandth of that. */
-const WRONGEST = 0.05;
-
 /** So many times what can be is what a forecast is believed at most: it is to catch nonsense, not to judge models. */
 const GENEROUS = 10;
 
@@ -65,7 +63,7 @@ export function isAbsurd({ times, offsets, context }: Forecast): boolean {
   const { line, end, period, last, scatter } = context;
   return offsets.some((offset, j) => {
     const lead = times[j]! - end;
-    const possible = GENEROUS * Math.max(scatter, WRONGEST * Math.max(lead, period));
+    const possible = GENEROUS * Math.max(scatter, WORST_DRIFT * Math.max(lead, period));
     const fromLine = Math.abs(offset - line.offset - line.drift * lead);
     return Math.min(fromLine, Math.abs(offset - last)) > possible;
   });

@@ -395,6 +395,25 @@ describe('the learned estimator', () => {
     expect(loud.counts.learned + loud.counts.gate).toBeGreaterThan(80);
   });
 
+  test('tells the classical intervals for as long as it believes nothing of what the model says', () => {
+    const [hedging, believing] = [true, false].map(gated => new LearnedEstimator('counter', undefined, gated));
+    // Three times as wide, and no correction in it: nothing is expected of that.
+    const wide = NORMAL.map(value => 3 * value);
+    const half = (estimate: Estimate): number =>
+      timeWith(estimate, at(estimate.at.counter + 32), 'counter', 0, 0.95).uncertainty!;
+    let learned = 0;
+    for (const measurement of life().slice(0, 40)) {
+      const question = hedging!.take(measurement)!;
+      believing!.take(measurement);
+      const [hedged, own] = [hedging!.answer(question, wide), believing!.answer(question, wide)];
+      if (hedged.by !== 'learned' || own.by !== 'learned') continue;
+      learned += 1;
+      expect(half(hedged.estimate) / half(question.classical)).toBeCloseTo(1, 6);
+      expect(half(own.estimate) / half(question.classical)).toBeGreaterThan(1.2);
+    }
+    expect(learned).toBeGreaterThan(20);
+  });
+
   test('leaves several sources to the classical estimator', () => {
     const estimator = new LearnedEstimator('counter');
     for (const measurement of life().slice(0, 45)) {
